@@ -1,0 +1,1 @@
+"""Words that every room shares: settings, errors, ids, clock."""

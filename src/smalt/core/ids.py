@@ -1,0 +1,44 @@
+"""Makes ids in the shapes the real services use."""
+
+import secrets
+import string
+import uuid
+
+from smalt.core.clock import now
+
+ALPHANUMERIC = string.ascii_letters + string.digits
+
+
+def short_id(prefix: str, length: int = 24) -> str:
+    """An id of random letters and digits, such as `call_` with 24 of them."""
+    return prefix + "".join(secrets.choice(ALPHANUMERIC) for _ in range(length))
+
+
+def timed_id(prefix: str) -> str:
+    """An id of 32 hex digits that begins with its second of creation, such as `vs_…` and `eval_…`."""
+    return f"{prefix}{now():08x}{secrets.token_hex(2)}81{secrets.choice('9a')}{secrets.token_hex(9)[:17]}"
+
+
+def chat_completion_id() -> str:
+    """An id for a chat completion."""
+    return short_id("chatcmpl-", 29)
+
+
+def completion_id() -> str:
+    """An id for a text completion."""
+    return short_id("cmpl-", 29)
+
+
+def tool_call_id() -> str:
+    """An id for one tool call."""
+    return short_id("call_")
+
+
+def request_id() -> str:
+    """An id for a request, as OpenAI writes it."""
+    return f"req_{secrets.token_hex(16)}"
+
+
+def uuid_id() -> str:
+    """An id for a request, as Azure writes it."""
+    return str(uuid.uuid4())

@@ -1,0 +1,1 @@
+"""Everything that computes: one small protocol per ability, one module or folder per engine."""

@@ -1,0 +1,1 @@
+"""What every group shares on the wire: mounts, authentication, errors, streams, limits."""

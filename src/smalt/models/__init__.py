@@ -1,0 +1,1 @@
+"""Which model name is served by which engine: catalog, packs, leases."""

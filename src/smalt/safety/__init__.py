@@ -1,0 +1,1 @@
+"""Content filters: where prompts and answers are looked at."""

@@ -1,0 +1,1 @@
+"""What Smalt remembers: objects in a database, with their migrations."""
