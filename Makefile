@@ -1,0 +1,54 @@
+# Every command a person needs; `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+TESTS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test check bench docs clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/.pip:
+	@echo "Making $(VENV) …"
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Smalt needs Python 3.11, 3.12 or 3.13: make serve PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -m1 '^pip==' constraints.txt)"
+	@touch $@
+
+$(VENV)/.serve: $(VENV)/.pip pyproject.toml constraints.txt
+	@echo "Installing smalt[local] into $(VENV) (about a minute the first time) …"
+	@$(INSTALL) --editable '.[local]'
+	@touch $@
+
+$(VENV)/.all: $(VENV)/.pip pyproject.toml constraints.txt
+	@echo "Installing smalt[all] and the development tools into $(VENV) …"
+	@$(INSTALL) --editable '.[all]' --group dev
+	@touch $@ $(VENV)/.serve
+
+setup: $(VENV)/.all ## install everything for development
+
+serve: $(VENV)/.serve ## install, fetch the starter models, serve on 127.0.0.1:8080
+	@$(BIN)/smalt serve $(ARGS)
+
+test: $(VENV)/.all ## install and run every test (TESTS=path for some)
+	@$(BIN)/pytest $(TESTS)
+
+check: $(VENV)/.all ## lint, types, layers, formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.all ## measure the budgets against the naked engines (ARGS=chat, embeddings or gateway)
+	@$(BIN)/smalt bench $(ARGS)
+
+docs: $(VENV)/.all ## write the generated pages: settings and commands
+	@$(BIN)/python docs/generate.py
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

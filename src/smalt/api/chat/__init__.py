@@ -1,0 +1,1 @@
+"""Chat completions, and those that were kept."""

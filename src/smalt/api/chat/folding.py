@@ -1,0 +1,112 @@
+"""Folds the chunks of a chat completion into the whole answer."""
+
+from smalt.api.generation import Chunk
+
+
+class ChatFold:
+    """Takes a completion's chunks in their order; `answer` is what an unstreamed request gets."""
+
+    def __init__(self) -> None:
+        self._last: Chunk = {}
+        self._choices: dict[int, _Choice] = {}
+        self._usage: Chunk | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        """Take in one chunk."""
+        self._last = chunk
+        self._usage = chunk.get("usage") or self._usage
+        for piece in chunk["choices"]:
+            index = piece["index"]
+            choice = self._choices.get(index) or self._choices.setdefault(index, _Choice())
+            choice.add(piece)
+
+    def answer(self) -> Chunk:
+        """The whole completion."""
+        last = self._last
+        answer: Chunk = {
+            "id": last["id"],
+            "object": "chat.completion",
+            "created": last["created"],
+            "model": last["model"],
+            "choices": [{"index": index, **choice.answer()} for index, choice in sorted(self._choices.items())],
+        }
+        if self._usage is not None:
+            answer["usage"] = self._usage
+        for key in ("service_tier", "system_fingerprint"):
+            if key in last:
+                answer[key] = last[key]
+        return answer
+
+
+class _Choice:
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {}
+        self._calls: dict[int, Chunk] = {}
+        self._function: Chunk | None = None
+        self._logprobs: dict[str, list[Chunk]] | None = None
+        self._finish_reason: str | None = None
+
+    def add(self, piece: Chunk) -> None:
+        delta = piece["delta"]
+        for key in ("content", "reasoning_content", "refusal"):
+            if delta.get(key) is not None:
+                self._texts.setdefault(key, []).append(delta[key])
+        for call in delta.get("tool_calls") or ():
+            self._call(call)
+        if "function_call" in delta:
+            self._function = _joined(self._function, delta["function_call"])
+        if piece["logprobs"] is not None:
+            self._score(piece["logprobs"])
+        self._finish_reason = piece["finish_reason"] or self._finish_reason
+
+    def answer(self) -> Chunk:
+        return {
+            "message": self._message(),
+            "logprobs": self._logprobs and {"content": None, "refusal": None, **self._logprobs},
+            "finish_reason": self._finish_reason,
+        }
+
+    def _call(self, call: Chunk) -> None:
+        known = self._calls.get(call["index"])
+        if known is None:
+            self._calls[call["index"]] = {
+                "id": call["id"],
+                "type": "function",
+                "function": _joined(None, call["function"]),
+            }
+        else:
+            known["function"] = _joined(known["function"], call["function"])
+
+    def _score(self, logprobs: Chunk) -> None:
+        if self._logprobs is None:
+            self._logprobs = {}
+        for key, entries in logprobs.items():
+            if entries is not None:
+                self._logprobs.setdefault(key, []).extend(entries)
+
+    def _text(self, key: str) -> str | None:
+        pieces = self._texts.get(key)
+        return None if pieces is None else "".join(pieces)
+
+    def _message(self) -> Chunk:
+        calls_something = bool(self._calls) or self._function is not None
+        content = self._text("content")
+        message: Chunk = {
+            "role": "assistant",
+            "content": None if calls_something and not content else content,
+            "refusal": self._text("refusal"),
+            "annotations": [],
+        }
+        if "reasoning_content" in self._texts:
+            message["reasoning_content"] = self._text("reasoning_content")
+        if self._calls:
+            message["tool_calls"] = [call for _, call in sorted(self._calls.items())]
+        if self._function is not None:
+            message["function_call"] = self._function
+        return message
+
+
+def _joined(known: Chunk | None, piece: Chunk) -> Chunk:
+    if known is None:
+        return {"name": piece["name"], "arguments": piece["arguments"]}
+    return {"name": known["name"], "arguments": known["arguments"] + piece["arguments"]}

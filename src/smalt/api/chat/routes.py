@@ -1,0 +1,141 @@
+"""Chat completions: making them, and those that were kept."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Query, Request, Response
+
+from smalt.api.chat.completion import ChatCompletions
+from smalt.api.chat.folding import ChatFold
+from smalt.api.chat.stored import completion_json, completions_json, messages_json
+from smalt.api.dependencies import GenerationDep, StoredCompletionsDep
+from smalt.api.generation import folded, spelled
+from smalt.http.answers import Json
+from smalt.http.dependencies import CurrentCall
+from smalt.http.event_stream import EventStream
+from smalt.http.openapi import event_stream_of
+from smalt.http.routing import Router
+from smalt.schemas.chat import (
+    AzureCreateChatCompletionRequest,
+    AzureCreateChatCompletionResponse,
+    AzureCreateChatCompletionStreamResponse,
+    ChatCompletionDeleted,
+    ChatCompletionList,
+    ChatCompletionMessageList,
+    StoredChatCompletion,
+    UpdateChatCompletionRequest,
+)
+
+router = Router(tags=["chat"])
+
+
+METADATA_FILTER = re.compile(r"metadata\[(.+)\]")
+METADATA_PARAMETER: dict[str, Any] = {
+    "name": "metadata",
+    "in": "query",
+    "required": False,
+    "style": "deepObject",
+    "explode": True,
+    "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+    "description": "Pairs that a completion's metadata must have, written `metadata[key]=value`.",
+}
+
+
+async def chat_completions(generation: GenerationDep, stored: StoredCompletionsDep) -> ChatCompletions:
+    """What answers chat requests."""
+    return ChatCompletions(generation, stored)
+
+
+async def metadata_filter(request: Request) -> dict[str, str]:
+    """The pairs that `metadata[key]=value` in the query asks for."""
+    matches = ((METADATA_FILTER.fullmatch(name), value) for name, value in request.query_params.items())
+    return {match[1]: value for match, value in matches if match}
+
+
+ChatCompletionsDep = Annotated[ChatCompletions, Depends(chat_completions)]
+MetadataFilter = Annotated[dict[str, str], Depends(metadata_filter)]
+Limit = Annotated[int, Query(ge=1, le=100, description="Most items of one page.")]
+After = Annotated[str | None, Query(description="The id of the last item of the page before.")]
+Order = Annotated[Literal["asc", "desc"], Query(description="By time of creation, upwards or downwards.")]
+
+
+@router.post(
+    "/chat/completions",
+    operation_id="createChatCompletion",
+    response_model=AzureCreateChatCompletionResponse,
+    responses=event_stream_of(AzureCreateChatCompletionStreamResponse),
+    deployment=True,
+    metered=True,
+)
+async def create_chat_completion(
+    body: AzureCreateChatCompletionRequest, call: CurrentCall, completions: ChatCompletionsDep
+) -> Response:
+    """Answer a conversation, whole or as a stream."""
+    chunks = completions.chunks(body, call)
+    return EventStream(spelled(chunks)) if body.stream else Json(await folded(chunks, ChatFold()))
+
+
+@router.get(
+    "/chat/completions",
+    operation_id="listChatCompletions",
+    response_model=ChatCompletionList,
+    openapi_extra={"parameters": [METADATA_PARAMETER]},
+)
+async def list_chat_completions(  # noqa: PLR0913 - the reference's own parameters
+    call: CurrentCall,
+    stored: StoredCompletionsDep,
+    metadata: MetadataFilter,
+    *,
+    model: Annotated[str | None, Query(description="Only what this model answered.")] = None,
+    after: After = None,
+    limit: Limit = 20,
+    order: Order = "asc",
+) -> Response:
+    """List the completions that were made with `store: true`."""
+    project = call.caller.project
+    page = await stored.list(project, after=after, limit=limit, order=order, model=model, metadata=metadata)
+    return Json(completions_json(page))
+
+
+@router.get("/chat/completions/{completion_id}", operation_id="getChatCompletion", response_model=StoredChatCompletion)
+async def get_chat_completion(completion_id: str, call: CurrentCall, stored: StoredCompletionsDep) -> Response:
+    """Return one stored completion."""
+    return Json(completion_json(await stored.get(call.caller.project, completion_id)))
+
+
+@router.post(
+    "/chat/completions/{completion_id}", operation_id="updateChatCompletion", response_model=StoredChatCompletion
+)
+async def update_chat_completion(
+    completion_id: str, body: UpdateChatCompletionRequest, call: CurrentCall, stored: StoredCompletionsDep
+) -> Response:
+    """Replace the metadata of a stored completion."""
+    return Json(completion_json(await stored.update(call.caller.project, completion_id, body.metadata or {})))
+
+
+@router.delete(
+    "/chat/completions/{completion_id}", operation_id="deleteChatCompletion", response_model=ChatCompletionDeleted
+)
+async def delete_chat_completion(completion_id: str, call: CurrentCall, stored: StoredCompletionsDep) -> Response:
+    """Forget a stored completion and its messages for good."""
+    await stored.delete(call.caller.project, completion_id)
+    return Json({"object": "chat.completion.deleted", "id": completion_id, "deleted": True})
+
+
+@router.get(
+    "/chat/completions/{completion_id}/messages",
+    operation_id="getChatCompletionMessages",
+    response_model=ChatCompletionMessageList,
+)
+async def get_chat_completion_messages(  # noqa: PLR0913 - the reference's own parameters
+    completion_id: str,
+    call: CurrentCall,
+    stored: StoredCompletionsDep,
+    *,
+    after: After = None,
+    limit: Limit = 20,
+    order: Order = "asc",
+) -> Response:
+    """List the messages that a stored completion answered."""
+    page = await stored.messages(call.caller.project, completion_id, after=after, limit=limit, order=order)
+    return Json(messages_json(page))

@@ -1,0 +1,106 @@
+"""How chat and text completions are generated: from a leased engine's events to chunks, and from chunks to bytes."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import orjson
+
+from smalt.api.accounting import Asked, Tally
+from smalt.engines.protocols import ChatEvent, CompletionEvent
+from smalt.http.call import Call
+from smalt.http.event_stream import DONE, data
+from smalt.models import Models
+from smalt.safety.content_filter import ContentFilter
+
+Chunk = dict[str, Any]
+Event = TypeVar("Event", ChatEvent, CompletionEvent)
+Event_contra = TypeVar("Event_contra", ChatEvent, CompletionEvent, contravariant=True)
+Ability = TypeVar("Ability")
+Item = TypeVar("Item")
+
+
+class Stamper(Protocol[Event_contra]):
+    """Writes the chunks of one answer."""
+
+    tally: Tally
+
+    def stamp(self, event: Event_contra) -> list[Chunk]:
+        """The chunks that one event makes: none, one, or several."""
+        ...
+
+    def finish(self) -> list[Chunk]:
+        """The chunks after the last event."""
+        ...
+
+
+class Fold(Protocol):
+    """Puts chunks together again."""
+
+    def add(self, chunk: Chunk) -> None:
+        """Take in one chunk."""
+        ...
+
+    def answer(self) -> Chunk:
+        """The whole answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Generates with the models there are, past the content filter."""
+
+    models: Models
+    content_filter: ContentFilter
+
+    async def chunks(
+        self,
+        asked: Asked,
+        ability: type[Ability],
+        begin: Callable[[Ability], AsyncIterator[Event]],
+        *,
+        stamper: Stamper[Event],
+        call: Call,
+    ) -> AsyncGenerator[Chunk]:
+        """The chunks of an answer as they come; what they cost is reported however the stream ends."""
+        await self.content_filter.check_prompt(asked)
+        try:
+            async with (
+                self.models.lease(asked.model, ability) as engine,
+                _closing(begin(engine)) as events,
+                _closing(self.content_filter.watch(events)) as watched,
+            ):
+                async for event in watched:
+                    for chunk in stamper.stamp(event):
+                        yield chunk
+            for chunk in stamper.finish():
+                yield chunk
+        finally:
+            stamper.tally.spend(call, asked)
+
+
+async def spelled(chunks: AsyncGenerator[Chunk]) -> AsyncGenerator[bytes]:
+    """The chunks as server-sent events, with the end that clients wait for."""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield data(orjson.dumps(chunk))
+    yield DONE
+
+
+async def folded(chunks: AsyncGenerator[Chunk], fold: Fold) -> Chunk:
+    """The chunks as the one answer they spell out."""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            fold.add(chunk)
+    return fold.answer()
+
+
+@asynccontextmanager
+async def _closing(items: AsyncIterator[Item]) -> AsyncIterator[AsyncIterator[Item]]:
+    """Give the iterator, and close it at the end if it can be closed, as generators can."""
+    try:
+        yield items
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()

@@ -1,0 +1,117 @@
+"""Puts the rooms together from settings; the only place that knows them all."""
+
+import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from smalt.core.errors import ApiError
+from smalt.core.settings import Settings, load_settings
+from smalt.http import errors, health
+from smalt.http.authentication import Authentication
+from smalt.http.edge import Edge
+from smalt.http.interruption import Stopping
+from smalt.http.limits import Limits
+from smalt.http.logging import configure
+from smalt.http.metrics import Metrics
+from smalt.http.openid import Tokens
+from smalt.http.routing import include
+from smalt.http.usage import UsageMeter
+from smalt.store.database import Database, default_database
+from smalt.store.keys import Keys
+from smalt.store.migrating import migrate
+from smalt.store.usage import UsageRecorder
+
+if TYPE_CHECKING:
+    from smalt.models import Models
+
+GROUPS = ("chat", "completions", "embeddings", "models")
+"""The groups of operations; each has its router in `smalt.api.GROUP.routes`."""
+
+HOST_SOCKET_VARIABLE = "SMALT_RUN_HOST_SOCKET"
+"""Where `smalt serve` tells its API processes how to reach the engine host."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    host_socket: str | None = None,
+    models: "Models | None" = None,
+    routers: Sequence[APIRouter] | None = None,
+) -> FastAPI:
+    """The server as an ASGI app; its lifespan opens and closes everything it uses.
+
+    `host_socket` is the engine host's; without one only engines that need no worker can serve. Tests may bring models
+    (which they close themselves) and routers of their own.
+    """
+    app = FastAPI(
+        title="Smalt", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan
+    )
+    app.state.settings = settings
+    app.state.host_socket = host_socket
+    app.state.models = models
+    app.state.stopping = Stopping()
+    app.state.metrics = Metrics(settings)
+    app.state.limits = Limits(settings.limits, settings.data_dir / "run" / "limits")
+    for router in [*(_routers() if routers is None else routers), health.router]:
+        include(app, router)
+    app.exception_handlers = dict.fromkeys((ApiError, HTTPException, RequestValidationError), errors.handle)
+    app.add_middleware(Edge)
+    return app
+
+
+def app_from_environment() -> FastAPI:
+    """The app of one API process among several, as its parent's environment describes it."""
+    settings = load_settings()
+    configure(settings.log)
+    return create_app(settings, host_socket=os.environ.get(HOST_SOCKET_VARIABLE))
+
+
+def _routers() -> list[APIRouter]:
+    from smalt.http.openapi import docs_router
+
+    return [*(import_module(f"smalt.api.{group}.routes").router for group in GROUPS), docs_router]
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    state = app.state
+    settings: Settings = state.settings
+    async with AsyncExitStack() as stack:
+        state.database = await _open_database(settings, stack)
+        state.usage = await stack.enter_async_context(UsageRecorder(state.database))
+        state.keys = Keys(state.database)
+        tokens = Tokens(settings.auth) if settings.auth.issuer else None
+        state.authentication = Authentication(settings.auth, state.keys, tokens)
+        state.meters = (state.limits, UsageMeter(state.usage), state.metrics)
+        stack.callback(state.limits.close)
+        await _open_models(app, stack)
+        yield
+
+
+async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
+    path = default_database(settings.data_dir)
+    migrate(path)
+    database = Database.open(path)
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def _open_models(app: FastAPI, stack: AsyncExitStack) -> None:
+    state = app.state
+    state.host = None
+    if state.host_socket is not None:
+        from smalt.engines.host.client import EngineHost
+
+        state.host = await EngineHost.connect(state.host_socket)
+        stack.push_async_callback(state.host.close)
+    if state.models is None:
+        from smalt.models import Models
+
+        state.models = Models(state.settings, state.host)
+        stack.push_async_callback(state.models.close)

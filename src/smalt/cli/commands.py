@@ -1,0 +1,40 @@
+"""Every command of `smalt`, and the options before it."""
+
+import typer
+
+from smalt.cli import bench, keys
+from smalt.cli.chat import chat
+from smalt.cli.migrate import migrate
+from smalt.cli.options import ConfigOption, use_config
+from smalt.cli.serve import serve
+from smalt.cli.usage import usage
+
+app = typer.Typer(
+    name="smalt",
+    help="The Azure OpenAI API on your own machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def before(config: ConfigOption = None) -> None:
+    """The Azure OpenAI API on your own machine."""
+    use_config(config)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from smalt import __version__
+
+    typer.echo(f"smalt {__version__}")
+
+
+app.command()(serve)
+app.command()(chat)
+app.add_typer(keys.app, name="keys")
+app.command()(usage)
+app.command()(migrate)
+app.add_typer(bench.app, name="bench")

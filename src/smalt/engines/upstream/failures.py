@@ -1,0 +1,88 @@
+"""Tells what an upstream's failure means for our client."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from smalt.core.errors import ApiError, UpstreamFailed
+
+KEY_REFUSED = frozenset({401, 403})
+PASSED_ON = frozenset({400, 404, 409, 413, 415, 422})
+BUSY = frozenset({429, 503})
+LONGEST_QUOTE = 500
+
+
+class UpstreamRefused(ApiError):
+    """An upstream's own refusal, handed on with its status, type, code, param and message."""
+
+    def __init__(self, status: int, fault: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        super().__init__(
+            _text(fault.get("message")) or f"The upstream answered with status {status}.",
+            param=_text(fault.get("param")),
+            code=_text(fault.get("code")),
+            headers=headers,
+        )
+        # One class stands for many statuses here, so what is fixed elsewhere is set for each instance.
+        self.status = status  # pyright: ignore[reportAttributeAccessIssue]
+        self.type = _text(fault.get("type")) or "invalid_request_error"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def failure(status: int, headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...] = ()) -> ApiError:
+    """The error for an answer of `status`; nothing of `secrets` is repeated."""
+    if status in KEY_REFUSED:
+        return UpstreamFailed(
+            f"The upstream refused the key of this deployment (status {status}). "
+            "Check its api_key and that the key may use the model.",
+            code="upstream_key_refused",
+        )
+    fault = _fault(_without(body, secrets))
+    if status in BUSY or (status in PASSED_ON and fault is not None):
+        return UpstreamRefused(status, fault or {}, _retry_headers(headers))
+    said = _text((fault or {}).get("message"))
+    reason = f" and said: {said[:LONGEST_QUOTE]}" if said else ", without an error object"
+    advice = " Check its base_url." if status in {404, 405} else ""
+    return UpstreamFailed(
+        f"The upstream answered with status {status}{reason}.{advice}",
+        code="upstream_failed",
+        headers=_retry_headers(headers),
+    )
+
+
+def stream_failure(fault: Any, secrets: tuple[str, ...] = ()) -> UpstreamFailed:
+    """The error for an error object inside an upstream's stream."""
+    said = _fault(_without(orjson.dumps({"error": fault}), secrets)) or {}
+    message = _text(said.get("message")) or "no reason given"
+    return UpstreamFailed(
+        f"The upstream broke off its stream: {message[:LONGEST_QUOTE]}",
+        param=_text(said.get("param")),
+        code=_text(said.get("code")) or "upstream_failed",
+    )
+
+
+def _fault(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(answer, dict):
+        return None
+    fault: Any = answer.get("error", answer)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
+    if isinstance(fault, str):
+        return {"message": fault}
+    return fault if isinstance(fault, dict) and "message" in fault else None  # pyright: ignore[reportUnknownVariableType]
+
+
+def _without(body: bytes, secrets: tuple[str, ...]) -> bytes:
+    for secret in secrets:
+        body = body.replace(secret.encode(), b"***")
+    return body
+
+
+def _retry_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    wanted = {"retry-after": "Retry-After", "retry-after-ms": "retry-after-ms"}
+    return {wanted[name.lower()]: value for name, value in headers.items() if name.lower() in wanted}
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,86 @@
+"""A request's body: read within the limits, parsed by orjson, with the deployment of the path as its model."""
+
+from typing import Any
+
+import orjson
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
+
+from smalt.core.errors import TooLarge
+from smalt.http.call import call_of
+
+
+class Body(Request):
+    """The request that operations see; its body is in memory before they start."""
+
+    async def read(self) -> None:
+        """Take in the body, JSON or form, so that nothing but a disconnect can still come from the client."""
+        limits = self.app.state.settings.limits
+        if self.headers.get("content-type", "").startswith("multipart/"):
+            limit = Limit(limits.upload_bytes, "limits.upload_bytes")
+            limit.count(self._announced())
+            self._receive = limit.over(self._receive)
+            await self.form()
+        else:
+            limit = Limit(limits.body_bytes, "limits.body_bytes")
+            limit.count(self._announced())
+            self._body = await _whole(limit.over(self._receive))
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the client says that its body is JSON."""
+        content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return content_type == "application/json" or content_type.endswith("+json")
+
+    async def json(self) -> Any:
+        """The body as Python values; the deployment that the path names stands for `model`."""
+        if not hasattr(self, "_json"):
+            value = orjson.loads(await self.body())
+            deployment = call_of(self.scope).deployment
+            if deployment is not None and isinstance(value, dict):
+                value["model"] = deployment
+            self._json = value
+        return self._json
+
+    def _announced(self) -> int:
+        length = self.headers.get("content-length", "0")
+        return int(length) if length.isascii() and length.isdigit() else 0
+
+
+class Limit:
+    """The most bytes that a body may have, and the setting that says so."""
+
+    def __init__(self, most: int, setting: str) -> None:
+        self._most = most
+        self._setting = setting
+
+    def count(self, size: int) -> None:
+        """Refuse a size over the limit."""
+        if size > self._most:
+            most, setting = self._most, self._setting
+            raise TooLarge(f"The body has more than {most} bytes, which is the most. Send less, or raise {setting}.")
+
+    def over(self, receive: Receive) -> Receive:
+        """The same messages, refused when together they pass the limit; a length may be missing, or a lie."""
+        size = 0
+
+        async def limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            self.count(size)
+            return message
+
+        return limited
+
+
+async def _whole(receive: Receive) -> bytes:
+    message = await receive()
+    chunks: list[bytes] = []
+    while message["type"] == "http.request":
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        message = await receive()
+    raise ClientDisconnect

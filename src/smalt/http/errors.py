@@ -1,0 +1,151 @@
+"""Turns every failure into the answer that the mount's own service would give; nothing else does."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from smalt.core.errors import (
+    ApiError,
+    AuthenticationFailed,
+    EngineFailed,
+    InvalidRequest,
+    ModelNotFound,
+    RateLimited,
+)
+from smalt.http.call import Call, call_of
+from smalt.http.interruption import ClientGone
+from smalt.http.refusals import (
+    CREATE_KEY,
+    MissingKey,
+    MissingVersion,
+    UnknownPath,
+    UnsupportedVersion,
+    WrongKey,
+    WrongMethod,
+)
+from smalt.http.routing import allowed_methods
+from smalt.http.validation import invalid_request
+
+logger = logging.getLogger("smalt.http")
+
+CLIENT_CLOSED_REQUEST = 499
+
+
+async def handle(request: Request, error: Exception) -> Response:
+    """FastAPI's exception handler for everything that has a status."""
+    call = call_of(request.scope)
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        error = WrongMethod(call.method, call.path, allowed=allowed_methods(request.app, request.scope))
+    return answer(error, call)
+
+
+def answer(error: Exception, call: Call) -> Response:
+    """The whole answer to a request that failed."""
+    if isinstance(error, (ClientGone, ClientDisconnect)) or isinstance(error.__cause__, ClientDisconnect):
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    log_unexpected(error, call)
+    told = translated(error, call)
+    headers = {**told.headers, **_challenge(told, call)}
+    body = orjson.dumps(_envelope(told, call))
+    return Response(body, told.status, headers, media_type="application/json")
+
+
+def error_body(error: Exception, call: Call) -> bytes:
+    """The envelope alone, as a stream's last event carries it."""
+    return orjson.dumps(_openai_envelope(translated(error, call)))
+
+
+def log_unexpected(error: Exception, call: Call) -> None:
+    """Write down, once, a failure that nobody foresaw."""
+    known = (ApiError, HTTPException, RequestValidationError)
+    if not isinstance(error, known) or isinstance(error, EngineFailed):
+        logger.error(
+            "request failed",
+            exc_info=error,
+            extra={"request_id": call.request_id, "operation": call.operation, "path": call.path},
+        )
+
+
+def translated(error: Exception, call: Call) -> ApiError:
+    """The member of our own family that says what happened."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error.__cause__, ApiError):  # FastAPI wraps what its body parser raised
+        return error.__cause__
+    if isinstance(error, RequestValidationError):
+        return invalid_request(error)
+    if isinstance(error, HTTPException):
+        return _from_http_exception(error, call)
+    return ApiError(f"The server failed. Its log tells more under the request id {call.request_id}.")
+
+
+def _from_http_exception(error: HTTPException, call: Call) -> ApiError:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return UnknownPath(call.method, call.path)
+    return InvalidRequest(error.detail or "The request could not be read.", headers=error.headers)
+
+
+def _challenge(error: ApiError, call: Call) -> Mapping[str, str]:
+    if not isinstance(error, AuthenticationFailed) or call.is_azure:
+        return {}
+    return {"www-authenticate": 'Bearer realm="OpenAI API"'}
+
+
+def _envelope(error: ApiError, call: Call) -> dict[str, Any]:
+    if not call.is_azure:
+        return _openai_envelope(error)
+    if isinstance(error, AuthenticationFailed):
+        return _azure_gate_envelope(error)
+    code = _azure_code(error)
+    if code is None:
+        return _openai_envelope(error)
+    return {"error": {"code": code, "message": _azure_message(error)}}
+
+
+def _openai_envelope(error: ApiError) -> dict[str, Any]:
+    return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
+
+
+def _azure_gate_envelope(error: AuthenticationFailed) -> dict[str, Any]:
+    """Azure's gate in front of the service speaks in two shapes of its own."""
+    if isinstance(error, WrongKey):
+        message = f"Access denied due to invalid subscription key or wrong API endpoint. {CREATE_KEY}"
+        return {"error": {"code": "401", "message": message}}
+    if isinstance(error, MissingKey):
+        message = f"Access denied due to missing subscription key. Send it in the header `api-key`. {CREATE_KEY}"
+        return {"statusCode": 401, "message": message}
+    return {"statusCode": 401, "message": error.message}
+
+
+def _azure_code(error: ApiError) -> str | None:
+    """The word in Azure's own short envelope, or None where Azure passes OpenAI's body through."""
+    if error.code == "OperationNotSupported":
+        return error.code
+    for kind, code in _AZURE_CODES:
+        if isinstance(error, kind):
+            return code
+    return None
+
+
+_AZURE_CODES: tuple[tuple[type[ApiError], str], ...] = (
+    (ModelNotFound, "DeploymentNotFound"),
+    (UnknownPath, "404"),
+    (MissingVersion, "404"),
+    (UnsupportedVersion, "BadRequest"),
+    (RateLimited, "429"),
+)
+
+
+def _azure_message(error: ApiError) -> str:
+    if isinstance(error, ModelNotFound):
+        return f"The API deployment for this resource does not exist. {error.message}"
+    if isinstance(error, UnknownPath):
+        return f"Resource not found. {error.message}"
+    return error.message

@@ -1,0 +1,163 @@
+"""Requests and tokens a minute per key: admission, the headers that tell, and the refusal that says when to return."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from smalt.core.errors import RateLimited
+from smalt.core.settings import LimitSettings
+from smalt.http.body import Body
+from smalt.http.buckets import Buckets, Level
+from smalt.http.call import Call, Caller
+from smalt.store.usage import EndUser, Tokens
+
+BYTES_PER_TOKEN = 4
+SMALL_BODY_BYTES = 64 * 1024
+LONG_VALUE = 2048
+LONG_VALUE_TOKENS = 256
+ANSWER_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+
+class TokensLimited(RateLimited):
+    """The key has used up its tokens for the minute (429)."""
+
+    type = "tokens"
+
+
+class Limits:
+    """Holds keys to their requests and tokens a minute."""
+
+    def __init__(self, settings: LimitSettings, path: Path) -> None:
+        self._settings = settings
+        self._path = path
+        self._buckets: Buckets | None = None
+
+    async def admit(self, call: Call, body: Body) -> None:
+        """Let the request in, or raise `RateLimited`; either way the answer will have the headers that tell."""
+        requests, tokens = self._limits_of(call.caller)
+        if requests is None and tokens is None:
+            return
+        cost = 0 if tokens is None else await _estimate(body)
+        levels = self._open().take(call.caller.key_id, (1, requests), (cost, tokens))
+        call.response_headers += _headers(call, "requests", levels[0]) + _headers(call, "tokens", levels[1])
+        _require_room(call, "requests", levels[0], 1)
+        _require_room(call, "tokens", levels[1], cost)
+        call.reserved_tokens = cost
+
+    def spent(self, call: Call, model: str, tokens: Tokens, end_user: EndUser | None) -> None:
+        """Set right what was taken by estimate."""
+        del model, end_user
+        self._settle(call, tokens.prompt_tokens + tokens.completion_tokens)
+
+    def release(self, call: Call) -> None:
+        """Give back what a request that never reported its usage had taken."""
+        self._settle(call, 0)
+
+    def close(self) -> None:
+        """Let go of the shared file."""
+        if self._buckets is not None:
+            self._buckets.close()
+            self._buckets = None
+
+    def _settle(self, call: Call, used: int) -> None:
+        difference = used - call.reserved_tokens
+        call.reserved_tokens = 0
+        limit = self._limits_of(call.caller)[1]
+        if difference and limit is not None and self._buckets is not None:
+            self._buckets.adjust_tokens(call.caller.key_id, difference, limit)
+
+    def _limits_of(self, caller: Caller) -> tuple[int | None, int | None]:
+        return (
+            caller.requests_per_minute or self._settings.requests_per_minute,
+            caller.tokens_per_minute or self._settings.tokens_per_minute,
+        )
+
+    def _open(self) -> Buckets:
+        if self._buckets is None:
+            self._buckets = Buckets(self._path)
+        return self._buckets
+
+
+async def _estimate(body: Body) -> int:
+    """Tokens that a request may take: a quarter of its bytes, and the answer it allows."""
+    size = len(await body.body())
+    try:
+        value = await body.json()
+    except orjson.JSONDecodeError:
+        return 0
+    if size > SMALL_BODY_BYTES:
+        size = _text_bytes(value)
+    answer = 0
+    if isinstance(value, Mapping):
+        asked = [value[name] for name in ANSWER_LIMITS if isinstance(value.get(name), int)]
+        choices = value.get("n")
+        answer = max(0, *asked, 0) * (choices if isinstance(choices, int) and choices > 0 else 1)
+    return size // BYTES_PER_TOKEN + answer
+
+
+def _text_bytes(value: Any) -> int:
+    """The size of a body without its pictures and sounds: a long run without a space counts as one of those."""
+    if isinstance(value, str):
+        is_blob = len(value) > LONG_VALUE and " " not in value[:LONG_VALUE]
+        return LONG_VALUE_TOKENS * BYTES_PER_TOKEN if is_blob else len(value)
+    if isinstance(value, dict):
+        return sum(map(_text_bytes, value.values()))
+    if isinstance(value, list):
+        return sum(map(_text_bytes, value))
+    return BYTES_PER_TOKEN
+
+
+def _require_room(call: Call, what: Literal["requests", "tokens"], level: Level, amount: int) -> None:
+    wait = level.wait_seconds(amount)
+    if not wait:
+        return
+    kind = TokensLimited if what == "tokens" else RateLimited
+    if amount > level.limit:
+        # Waiting does not help, and the SDKs obey this header.
+        raise kind(_too_large(level, amount), headers={"x-should-retry": "false"})
+    headers = {"Retry-After": str(math.ceil(wait)), "retry-after-ms": str(math.ceil(wait * 1000))}
+    tell = _azure_message if call.is_azure else _openai_message
+    raise kind(tell(call, what, level, wait), headers=headers)
+
+
+def _too_large(level: Level, amount: int) -> str:
+    return (
+        f"Request too large for this key's tokens per min (TPM): Limit {level.limit}, Requested {amount}. Send a "
+        "shorter prompt or ask for fewer tokens."
+    )
+
+
+def _openai_message(call: Call, what: str, level: Level, wait: float) -> str:
+    short = "RPM" if what == "requests" else "TPM"
+    return (
+        f"Rate limit reached for key {call.caller.key_name} on {what} per min ({short}): Limit {level.limit}, "
+        f"Used {level.used}. Please try again in {duration(wait)}."
+    )
+
+
+def _azure_message(call: Call, what: str, level: Level, wait: float) -> str:
+    rate = "call rate limit" if what == "requests" else "token rate limit"
+    return (
+        f"Requests to {call.operation} with key {call.caller.key_name} have exceeded {rate} of {level.limit} a minute. "
+        f"Please retry after {math.ceil(wait)} seconds."
+    )
+
+
+def _headers(call: Call, what: str, level: Level) -> list[tuple[bytes, bytes]]:
+    if not level.limit:
+        return []
+    reset = str(math.ceil(level.empty_in_seconds)) if call.is_azure else duration(level.empty_in_seconds)
+    values = {"limit": str(level.limit), "remaining": str(level.remaining), "reset": reset}
+    return [(f"x-ratelimit-{name}-{what}".encode(), value.encode()) for name, value in values.items()]
+
+
+def duration(seconds: float) -> str:
+    """A time as OpenAI writes it: `6ms`, `1.5s`, `2m3s`."""
+    milliseconds = math.ceil(seconds * 1000)
+    if milliseconds < 1000:  # noqa: PLR2004 - a second
+        return f"{milliseconds}ms" if milliseconds else "0s"
+    minutes, rest = divmod(milliseconds / 1000, 60)
+    return f"{int(minutes)}m{rest:.3g}s" if minutes else f"{rest:.4g}s"

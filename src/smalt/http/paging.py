@@ -1,0 +1,28 @@
+"""Lists as the API pages through them: what a client may ask, and the envelope it gets."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Query
+
+from smalt.store.paging import Order, Page
+
+Item = TypeVar("Item")
+
+MOST = 100
+
+After = Annotated[str | None, Query(description="The id of the last object of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=MOST, description="The most objects on one page.")]
+Direction = Annotated[Order, Query(description="By creation time, oldest first (asc) or newest first (desc).")]
+
+
+def listed(page: Page[Item], show: Callable[[Item], dict[str, Any]]) -> dict[str, Any]:
+    """The list envelope of one page; `show` turns an item into its object, which has an `id`."""
+    objects = [show(item) for item in page.items]
+    return {
+        "object": "list",
+        "data": objects,
+        "first_id": objects[0]["id"] if objects else None,
+        "last_id": objects[-1]["id"] if objects else None,
+        "has_more": page.has_more,
+    }

@@ -1,0 +1,99 @@
+"""Brings a database's schema up to date, once, whichever process comes first."""
+
+import fcntl
+import os
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+
+from smalt.store.connecting import connect, database_url, make_private, sqlite_path
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+REVISION_FILE = re.compile(r"(\d{4})_\w+\.py")
+
+
+class SchemaTooNewError(Exception):
+    """The database was written by a newer Smalt than this one."""
+
+
+def newest_revision() -> str:
+    """The revision that this Smalt's tables belong to, read from the file names so that Alembic may stay unloaded."""
+    names = (REVISION_FILE.fullmatch(path.name) for path in (MIGRATIONS / "versions").iterdir())
+    return max(name.group(1) for name in names if name)
+
+
+def migrate(url_or_path: str | Path) -> tuple[str | None, str]:
+    """Bring the schema up to date; returns the revision before (None for a new database) and after."""
+    url = database_url(url_or_path)
+    target = newest_revision()
+    before = current_revision(url)
+    if before == target:
+        return before, target
+    with _alone(url):
+        before = current_revision(url)
+        if before != target:
+            _refuse_newer(before, target)
+            _upgrade(url)
+    return before, target
+
+
+def current_revision(url: URL) -> str | None:
+    """The revision a database stands at; None when it is new or missing."""
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        return None
+    engine = connect(url, read_only=True)
+    try:
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    finally:
+        engine.dispose()
+
+
+def _refuse_newer(before: str | None, target: str) -> None:
+    if before is not None and before > target:
+        raise SchemaTooNewError(
+            f"The database stands at revision {before}, this Smalt knows up to {target}. "
+            "Use the newer Smalt that wrote it, or another data_dir."
+        )
+
+
+def _upgrade(url: URL) -> None:
+    # Alembic costs half a second to import, so only a database that is behind pays for it.
+    from alembic import command
+    from alembic.config import Config
+
+    path = sqlite_path(url)
+    if path is not None:
+        make_private(path)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    engine = connect(url)
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _alone(url: URL) -> Generator[None]:
+    path = sqlite_path(url)
+    if path is None:
+        # A server's own locks order the migrations there; `migrations/env.py` takes one.
+        yield
+        return
+    lock = os.open(path.with_name(path.name + ".migrating"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

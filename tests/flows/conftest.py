@@ -1,0 +1,75 @@
+"""A real server for stories: `smalt serve` with the starter models, as a user would start it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SMALT = (sys.executable, "-c", "from smalt.cli import main; main()")
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """Where the server is, and a key that it accepts."""
+
+    url: str
+    key: str
+
+
+@pytest.fixture(scope="session")
+def starter_server(starter_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "data").mkdir(mode=0o700)
+    (folder / "data" / "models").symlink_to(starter_data_dir / "models")
+    (folder / "smalt.toml").touch()
+    log = folder / "log.txt"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SMALT_")}
+    environment |= {"SMALT_CONFIG": str(folder / "smalt.toml"), "SMALT_DATA_DIR": str(folder / "data")}
+    made = subprocess.run(
+        [*SMALT, "keys", "create", "story", "--json"], env=environment, check=True, capture_output=True
+    )
+    port = free_port()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*SMALT, "serve", "--port", str(port)], env=environment, stdout=output, stderr=output
+        )
+    server = RunningServer(f"http://127.0.0.1:{port}", json.loads(made.stdout)["key"])
+    try:
+        wait_until_it_answers(server, process, log)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until_it_answers(server: RunningServer, process: subprocess.Popen[bytes], log: Path) -> None:
+    request = urllib.request.Request(f"{server.url}/openai/v1/models", headers={"api-key": server.key})
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(request) as answer:
+                answer.read()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(log.read_text())
