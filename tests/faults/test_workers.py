@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -41,11 +41,27 @@ async def call(client: EngineHost, spec: WorkerSpec, method: str = "echo", **hea
             await channel.close()
 
 
-async def eventually(is_so: Callable[[], object], within_seconds: float = 10.0) -> None:
+async def eventually(is_so: Callable[[], Awaitable[object] | object], within_seconds: float = 15.0) -> None:
     deadline = time.monotonic() + within_seconds
-    while not is_so():
+    while True:
+        truth = is_so()
+        if await truth if isinstance(truth, Awaitable) else truth:
+            return
         assert time.monotonic() < deadline, "it did not become so in time"
         await asyncio.sleep(0.02)
+
+
+async def workers_of(client: EngineHost) -> list[tuple[str, int]]:
+    return [(worker.state, worker.leases) for worker in await client.status()]
+
+
+async def becomes(client: EngineHost, workers: list[tuple[str, int]]) -> bool:
+    return await workers_of(client) == workers
+
+
+async def drain(stream: AsyncIterator[object]) -> None:
+    async for _ in stream:
+        pass
 
 
 def is_gone(pid: int) -> bool:
@@ -74,13 +90,11 @@ async def test_a_stream_of_a_killed_worker_ends_with_an_error(launch: Launch, sp
     async with client_of(launch()) as client, client.lease(spec()) as address:
         pid = (await call(client, spec()))["pid"]
         channel = ChannelClient(address.socket_path)
-        numbers = []
+        stream = channel.stream("count", {"to": 1000, "pause": 0.01})
+        assert [(await anext(stream))[0]["number"] for _ in range(3)] == [0, 1, 2]
+        os.kill(pid, signal.SIGKILL)
         with pytest.raises(EngineFailed):
-            async for item, _ in channel.stream("count", {"to": 1000, "pause": 0.01}):
-                numbers.append(item["number"])
-                if len(numbers) == 3:
-                    os.kill(pid, signal.SIGKILL)
-        assert numbers[:3] == [0, 1, 2]
+            await drain(stream)
 
 
 async def test_a_hung_worker_is_killed_and_replaced(launch: Launch, spec: Spec):
@@ -113,7 +127,7 @@ async def test_a_worker_that_dies_at_start_says_why_and_is_not_started_in_a_loop
     broken = spec("dead_at_start", starts=str(starts))
     async with client_of(launch()) as client:
         for _ in range(20):
-            with pytest.raises(EngineFailed, match="(?s)exit code 7.*the weights are upside down"):
+            with pytest.raises(EngineFailed, match=r"(?s)exit code 7.*the weights are upside down"):
                 await call(client, broken)
         assert starts.stat().st_size == 1
         await asyncio.sleep(1.1)
@@ -137,15 +151,11 @@ async def test_two_clients_share_one_worker(launch: Launch, spec: Spec):
 
 
 async def test_a_worker_that_is_never_ready_is_given_up(launch: Launch, spec: Spec):
-    async with client_of(launch(start_timeout_seconds=1.0)) as client:
-        with pytest.raises(EngineFailed, match="(?s)not ready within 1 seconds.*loading, loading"):
+    host = launch(start_timeout_seconds=1.0)
+    async with client_of(host) as client:
+        with pytest.raises(EngineFailed, match=r"(?s)not ready within 1 seconds.*loading, loading"):
             await call(client, spec("never_ready"))
-        await eventually(lambda: not psutil.Process(launch_pid(client)).children())
-
-
-def launch_pid(client: EngineHost) -> int:
-    """The host's process id: the child of ours that is no worker."""
-    return next(child.pid for child in psutil.Process().children() if "smalt.engines.host" in child.cmdline())
+        await eventually(lambda: not psutil.Process(host.pid).children())
 
 
 async def test_a_worker_tells_in_its_own_words_why_it_cannot_start(launch: Launch, spec: Spec):
@@ -206,9 +216,8 @@ async def test_a_client_that_goes_away_gives_its_leases_back(launch: Launch, spe
         async with client_of(host) as leaver:
             lease = leaver.lease(spec())
             await lease.__aenter__()
-            assert [worker.leases for worker in await watcher.status()] == [1]
-        while [worker.leases for worker in await watcher.status()] != [0]:
-            await asyncio.sleep(0.02)
+            assert await workers_of(watcher) == [("ready", 1)]
+        await eventually(lambda: becomes(watcher, [("ready", 0)]))
 
 
 async def test_a_caller_who_gives_up_during_the_start_does_not_hold_the_worker(launch: Launch, spec: Spec):
@@ -216,8 +225,7 @@ async def test_a_caller_who_gives_up_during_the_start_does_not_hold_the_worker(l
         starting = asyncio.create_task(call(client, spec()))
         await asyncio.sleep(0.05)
         starting.cancel()
-        while [(worker.state, worker.leases) for worker in await client.status()] != [("ready", 0)]:
-            await asyncio.sleep(0.02)
+        await eventually(lambda: becomes(client, [("ready", 0)]))
 
 
 async def test_a_killed_host_takes_its_workers_along_and_is_started_again(launch: Launch, spec: Spec):
@@ -262,11 +270,12 @@ asyncio.run(main())
 async def test_a_killed_parent_leaves_no_process_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     command = [sys.executable, "-c", PARENT, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        host, worker = map(int, parent.stdout.readline().split())
-        parent.kill()
-        await eventually(lambda: is_gone(host) and is_gone(worker))
+    parent = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    host, worker = map(int, (await parent.stdout.readline()).split())
+    parent.kill()
+    await parent.communicate()
+    await eventually(lambda: is_gone(host) and is_gone(worker))
 
 
 def test_a_stopped_host_leaves_neither_process_nor_socket(launch: Launch, tmp_path: Path):

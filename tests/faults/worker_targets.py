@@ -23,13 +23,13 @@ def dead_at_start(options: Mapping[str, Any], socket_path: str, ready: Ready) ->
     """Counts its starts in a file and dies before it is ready."""
     with Path(options["starts"]).open("a") as starts:
         starts.write("x")
-    print("the weights are upside down", file=sys.stderr)
+    sys.stderr.write("the weights are upside down\n")
     sys.exit(7)
 
 
 def never_ready(options: Mapping[str, Any], socket_path: str, ready: Ready) -> None:
     """Takes for ever to load."""
-    print("loading, loading", flush=True)
+    sys.stderr.write("loading, loading\n")
     time.sleep(600)
 
 
@@ -48,7 +48,7 @@ async def sleep(header: Mapping[str, Any], payload: bytes) -> Message:
 
 
 async def hang(header: Mapping[str, Any], payload: bytes) -> Message:
-    time.sleep(600)
+    time.sleep(600)  # noqa: ASYNC251 blocks its own loop on purpose
     return {}, b""
 
 

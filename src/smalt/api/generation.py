@@ -97,7 +97,7 @@ async def folded(chunks: AsyncGenerator[Chunk], fold: Fold) -> Chunk:
 
 
 @asynccontextmanager
-async def _closing(items: AsyncIterator[Item]) -> AsyncIterator[AsyncIterator[Item]]:
+async def _closing(items: AsyncIterator[Item]) -> AsyncGenerator[AsyncIterator[Item]]:
     """Give the iterator, and close it at the end if it can be closed, as generators can."""
     try:
         yield items

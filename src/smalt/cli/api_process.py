@@ -1,5 +1,7 @@
 """Runs one API process: the app on a socket that somebody else opened."""
 
+import gc
+import logging
 import os
 import signal
 import socket
@@ -40,6 +42,8 @@ class ApiServer(uvicorn.Server):
         """Start, then tell whoever waits for it."""
         await super().startup(sockets)
         if self.started:
+            gc.freeze()
+            gc.enable()
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -61,6 +65,7 @@ def run_worker(
     settings: "Settings", listening: socket.socket, engine_socket: str | None, ready: "pipes.Connection[Any, Any]"
 ) -> None:
     """Be one of several API processes: serve until a signal or the parent's end, and say on `ready` when it is so."""
+    gc.disable()
     configure(settings.log)
     server = _server(settings, engine_socket, lambda: ready.send(os.getpid()))
     _obey_signals(server)
@@ -75,6 +80,8 @@ def _server(settings: "Settings", engine_socket: str | None, ready: Callable[[],
 
 
 def _uvicorn_settings(app: "FastAPI") -> uvicorn.Config:
+    # Its own account of starting and stopping tells nothing that ours does not.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(
         app,
         loop="uvloop",

@@ -2,8 +2,9 @@
 
 import typer
 
-from smalt.cli import bench, keys
+from smalt.cli import bench, keys, models
 from smalt.cli.chat import chat
+from smalt.cli.doctor import doctor
 from smalt.cli.migrate import migrate
 from smalt.cli.options import ConfigOption, use_config
 from smalt.cli.serve import serve
@@ -24,17 +25,19 @@ def before(config: ConfigOption = None) -> None:
     use_config(config)
 
 
+app.command()(serve)
+app.command()(chat)
+app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
+app.command()(usage)
+app.command()(doctor)
+app.command()(migrate)
+app.add_typer(bench.app, name="bench")
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
     from smalt import __version__
 
     typer.echo(f"smalt {__version__}")
-
-
-app.command()(serve)
-app.command()(chat)
-app.add_typer(keys.app, name="keys")
-app.command()(usage)
-app.command()(migrate)
-app.add_typer(bench.app, name="bench")

@@ -1,176 +1,24 @@
-"""Looks at this machine and says what is missing for `smalt serve`, and how to get it."""
-
-import os
-import platform
-import shutil
-import socket
-import sys
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+"""`smalt doctor`: says what is missing on this machine, and the command that gets it."""
 
 import typer
 
-from smalt.core.errors import NotInstalled
-from smalt.core.settings import Settings, load_settings
-from smalt.engines.extras import extras, install_command, missing_packages
-from smalt.engines.registry import engine_class
-from smalt.models.catalog import Catalog
+from smalt.cli.options import ConfigOption, JsonOption, read_settings
+from smalt.cli.showing import show_json
 
-OLDEST, NEWEST = (3, 11), (3, 13)
-GIB = 2**30
-LONGEST_RUN_DIR = 80
-"""A Unix socket's path may have about 104 bytes; its name needs some of them."""
-
-MARKS = {"ok": "ok  ", "note": "note", "bad": "BAD "}
+MARKS = {"ok": "ok", "note": "note", "bad": "BAD"}
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `bad` means that serving would not work."""
+def doctor(*, json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Say what is missing for `smalt serve`, and how to get it; the exit code is 1 when serving would not work."""
+    from smalt.cli.examination import examine
 
-    grade: Literal["ok", "note", "bad"]
-    topic: str
-    text: str
-
-
-def doctor() -> None:
-    """Say what this machine has, what is missing, and the command that gets it; end with 1 if serving would fail."""
-    findings = list(examine())
-    for finding in findings:
-        typer.echo(f"{MARKS[finding.grade]}  {finding.topic:<10}  {finding.text}")
+    findings = list(examine(read_settings(config)))
     bad = sum(finding.grade == "bad" for finding in findings)
-    typer.echo(f"\n{bad} things keep `smalt serve` from working." if bad else "\n`smalt serve` will work.")
+    if json:
+        show_json([{"grade": found.grade, "topic": found.topic, "text": found.text} for found in findings])
+    else:
+        for finding in findings:
+            typer.echo(f"{MARKS[finding.grade]:<4}  {finding.topic:<8}  {finding.text}")
+        typer.echo(f"\nNot ready to serve; to be mended: {bad}." if bad else "\nReady to serve.")
     if bad:
         raise typer.Exit(1)
-
-
-def examine() -> Iterator[Finding]:
-    """Look at everything, one finding after the other."""
-    yield _python()
-    yield from _extras()
-    yield _machine()
-    yield _gpu()
-    try:
-        settings = load_settings()
-        catalog = Catalog(settings)
-    except ValueError as error:
-        yield Finding("bad", "settings", f"{' '.join(str(error).split())} Correct {_config_path()} or the environment.")
-        return
-    yield Finding("ok", "settings", str(_config_path()) if _config_path().is_file() else "none; the starter applies")
-    yield _data_dir(settings.data_dir)
-    yield _disk(settings, catalog)
-    yield _port(settings.server.host, settings.server.port)
-    yield from _engines(settings, catalog)
-    yield from _models(settings, catalog)
-
-
-def _python() -> Finding:
-    text = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
-    if OLDEST <= sys.version_info[:2] <= NEWEST:
-        return Finding("ok", "python", text)
-    return Finding("bad", "python", f"{text}. Smalt runs on Python 3.11 to 3.13.")
-
-
-def _extras() -> Iterator[Finding]:
-    for extra in extras():
-        if missing := missing_packages(extra):
-            yield Finding(
-                "note", "extra", f"{extra}: lacks {', '.join(missing)}. Get it with: {install_command(extra)}"
-            )
-        else:
-            yield Finding("ok", "extra", f"{extra} is installed")
-
-
-def _machine() -> Finding:
-    from smalt.engines.host.policy import machine_memory_bytes
-
-    memory = machine_memory_bytes()
-    text = f"{os.cpu_count()} cores, {memory / GIB:.1f} GiB of memory"
-    if memory < 2 * GIB:
-        return Finding("note", "machine", f"{text}: little; the starter models together need about 1.5 GiB.")
-    return Finding("ok", "machine", text)
-
-
-def _gpu() -> Finding:
-    found = [name for name, place in (("NVIDIA", "/dev/nvidia0"), ("AMD", "/dev/kfd")) if Path(place).exists()]
-    if found:
-        return Finding(
-            "note", "gpu", f"{found[0]}. The local engines run on the CPU; serve vLLM there and name it as an upstream."
-        )
-    return Finding("ok", "gpu", "none, and none is needed")
-
-
-def _config_path() -> Path:
-    return Path(os.environ.get("SMALT_CONFIG", "smalt.toml")).absolute()
-
-
-def _data_dir(data_dir: Path) -> Finding:
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=data_dir):
-            pass
-    except OSError as error:
-        return Finding(
-            "bad", "data", f"{data_dir} cannot be written ({error.strerror}). Set SMALT_DATA_DIR to one that can."
-        )
-    if len(os.fsencode(data_dir / "run")) > LONGEST_RUN_DIR:
-        return Finding(
-            "bad", "data", f"{data_dir} is too long a path for Unix sockets. Set SMALT_DATA_DIR to a shorter one."
-        )
-    return Finding("ok", "data", f"{data_dir} can be written")
-
-
-def _disk(settings: Settings, catalog: Catalog) -> Finding:
-    if not settings.data_dir.exists():
-        return Finding("note", "disk", "unknown, because the data folder cannot be made")
-    packs = {
-        pack.name: pack
-        for entry in catalog.entries.values()
-        if not entry.is_installed(settings)
-        for pack in entry.packs
-    }
-    needed = 2 * sum(pack.bytes for pack in packs.values())
-    free = shutil.disk_usage(settings.data_dir).free
-    text = f"{free / GIB:.1f} GiB free in the data folder"
-    if free < needed:
-        return Finding("note", "disk", f"{text}; pulling the models that are missing needs {needed / GIB:.1f} GiB.")
-    return Finding("ok", "disk", text)
-
-
-def _port(host: str, port: int) -> Finding:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-    except OSError as error:
-        advice = "Stop what listens there, or choose another with: smalt serve --port PORT"
-        return Finding("bad", "port", f"{host}:{port} cannot be had ({error.strerror}). {advice}")
-    return Finding("ok", "port", f"{host}:{port} is free")
-
-
-def _engines(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
-    for name in dict.fromkeys(entry.deployment.engine for entry in catalog.entries.values()):
-        try:
-            engine_class(name, third_party=settings.engines.entry_points)
-        except NotInstalled as error:
-            yield Finding("bad", "engine", f"{name}: {error.message}")
-        else:
-            yield Finding("ok", "engine", f"{name} can be loaded")
-
-
-def _models(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
-    for name, entry in catalog.entries.items():
-        if entry.is_installed(settings):
-            yield Finding("ok", "model", f"{name} is here")
-        elif settings.offline:
-            command = f"SMALT_OFFLINE=false smalt models pull {name}"
-            yield Finding("bad", "model", f"{name}: weights are missing, and Smalt is offline. Run: {command}")
-        else:
-            command = f"smalt models pull {name}"
-            yield Finding(
-                "note", "model", f"{name}: weights are missing; they are fetched on first use, or by: {command}"
-            )

@@ -1,5 +1,6 @@
 """Several API processes on one socket: started together, replaced when one dies, stopped together."""
 
+import gc
 import logging
 import multiprocessing
 import signal
@@ -46,6 +47,7 @@ class Fleet:
 
     def run(self, ready: Callable[[], None]) -> None:
         """Serve until a signal says stop; calls `ready` once every process answers."""
+        gc.enable()
         with _signals() as stop:
             try:
                 self._members = [self._start() for _ in range(self._settings.server.workers)]

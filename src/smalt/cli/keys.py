@@ -51,10 +51,10 @@ def list_keys(
         show_json([_described(key) for key in keys])
         return
     rows = [
-        (key.name, key.project, key.id, moment(key.created_at), moment(key.last_used_at), moment(key.revoked_at))
+        (key.name, key.project, moment(key.created_at), moment(key.last_used_at), moment(key.revoked_at), key.id)
         for key in keys
     ]
-    show_table(["name", "project", "id", "created", "last used", "revoked"], rows)
+    show_table(["name", "project", "created", "last used", "revoked", "id"], rows)
 
 
 @app.command()

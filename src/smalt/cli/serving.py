@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -109,5 +110,7 @@ async def _first_key(settings: Settings) -> str | None:
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    # A server whose output nobody reads any more still serves.
+    with suppress(OSError):
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()

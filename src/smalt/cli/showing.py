@@ -1,11 +1,14 @@
 """Prints what commands found: tables for people, JSON for programs."""
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
+
+WIDE = 1000
 
 
 def show_json(value: Any) -> None:
@@ -26,7 +29,8 @@ def show_table(titles: Sequence[str], rows: Sequence[Sequence[str | int]]) -> No
         table.add_column(title, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else cell) for cell in row))
-    Console().print(table)
+    # Without a terminal there is no edge to wrap at, and programs want whole lines.
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def moment(seconds: int | None) -> str:

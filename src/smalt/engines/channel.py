@@ -1,7 +1,7 @@
 """Calls between an API process and a Python worker: frames on a Unix socket, many calls at once on one connection.
 
-A frame is a fixed head (payload length, call number, kind, header length), a JSON header and a binary payload. A call is
-answered by one RESULT or FAILURE; a stream by any number of ITEMs and then one of the two. CANCEL stops either.
+A frame is a fixed head (payload length, call number, kind, header length), a JSON header and a binary payload. A call
+is answered by one RESULT or FAILURE; a stream by any number of ITEMs and then one of the two. CANCEL stops either.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import orjson
 
@@ -25,6 +25,7 @@ Header = Mapping[str, Any]
 Message = tuple[Header, bytes]
 CallHandler = Callable[[Header, bytes], Awaitable[Message]]
 StreamHandler = Callable[[Header, bytes], AsyncIterator[Message]]
+HandlerT = TypeVar("HandlerT")
 Ready = Callable[[Mapping[str, Any]], None]
 
 WORKER_STOPPED = (
@@ -282,9 +283,7 @@ class ServerProtocol(FrameProtocol):
 
     async def _call(self, number: int, header: Header, payload: bytes) -> None:
         try:
-            handler = self._handlers.calls.get(header["method"])
-            if handler is None:
-                raise EngineFailed(f"The worker has no method {header['method']!r}.")
+            handler = _named(self._handlers.calls, header["method"])
             answer, body = await handler(header, payload)
             self.send(RESULT, number, orjson.dumps(answer), body)
         except Exception as error:  # noqa: BLE001 the edge of the worker: every failure goes to the caller
@@ -292,9 +291,7 @@ class ServerProtocol(FrameProtocol):
 
     async def _stream(self, number: int, header: Header, payload: bytes) -> None:
         try:
-            handler = self._handlers.streams.get(header["method"])
-            if handler is None:
-                raise EngineFailed(f"The worker has no stream {header['method']!r}.")
+            handler = _named(self._handlers.streams, header["method"])
             items = handler(header, payload)
             try:
                 async for item, body in items:
@@ -312,6 +309,12 @@ class ServerProtocol(FrameProtocol):
             logger.error("call failed", exc_info=error)
             error = EngineFailed(f"The engine failed: {type(error).__name__}: {error}")
         self.send(FAILURE, number, orjson.dumps(describe(error)))
+
+
+def _named(handlers: Mapping[str, HandlerT], method: str) -> HandlerT:
+    if method not in handlers:
+        raise EngineFailed(f"The worker has no method {method!r}.")
+    return handlers[method]
 
 
 async def serve_channel(

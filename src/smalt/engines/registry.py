@@ -1,6 +1,5 @@
 """Finds an engine's class by name, through entry points, so that nothing is imported before it is needed."""
 
-from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
@@ -16,13 +15,12 @@ ABILITIES: Final = {"chat_completion": ChatEngine, "completion": CompletionEngin
 
 def engine_names(*, third_party: bool = True) -> list[str]:
     """The names of all engines of this installation, sorted."""
-    return sorted(_entry_points(third_party))
+    return sorted(_entry_points(third_party=third_party))
 
 
-@cache
 def engine_class(name: str, *, third_party: bool = True) -> type[Engine]:
     """The class of an engine; raises `NotInstalled` for a name nobody has, `MissingExtra` for lack of packages."""
-    found = _entry_points(third_party).get(name)
+    found = _entry_points(third_party=third_party).get(name)
     if found is None:
         raise NotInstalled(
             f"There is no engine '{name}' here. There are: {', '.join(engine_names(third_party=third_party))}. Correct "
@@ -43,9 +41,8 @@ def abilities_of(engine: type[Engine]) -> frozenset[str]:
     return frozenset(word for word, protocol in ABILITIES.items() if issubclass(engine, protocol))
 
 
-@cache
-def _entry_points(third_party: bool) -> dict[str, EntryPoint]:  # noqa: FBT001 - a cache key
-    """Every engine by name; our own wins over another package's of the same name."""
+def _entry_points(*, third_party: bool) -> dict[str, EntryPoint]:
+    """Every engine by name, as installed now; our own wins over another package's of the same name."""
     all_found = entry_points(group=GROUP)
     ours = {point.name: point for point in all_found if _is_ours(point)}
     return {**{point.name: point for point in all_found if third_party}, **ours}

@@ -9,8 +9,10 @@ from smalt.http.call import ANONYMOUS, Call, Caller
 from smalt.http.refusals import MissingKey, WrongKey
 from smalt.store.keys import digest
 
-OPEN_PATHS = frozenset({"/health", "/ready"})
-"""All that is answered without a key."""
+OPEN_PATHS = frozenset(
+    {"/health", "/ready", "/docs", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/favicon.png"}
+)
+"""All that is answered without a key: whether the server lives, and the docs page, which then asks for one itself."""
 
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 

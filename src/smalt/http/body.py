@@ -36,11 +36,11 @@ class Body(Request):
     async def json(self) -> Any:
         """The body as Python values; the deployment that the path names stands for `model`."""
         if not hasattr(self, "_json"):
-            value = orjson.loads(await self.body())
+            value: Any = orjson.loads(await self.body())
             deployment = call_of(self.scope).deployment
-            if deployment is not None and isinstance(value, dict):
+            if deployment is not None and type(value) is dict:
                 value["model"] = deployment
-            self._json = value
+            self._json: Any = value
         return self._json
 
     def _announced(self) -> int:

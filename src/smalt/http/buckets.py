@@ -41,6 +41,15 @@ class Level:
         return max(0.0, self.empty_in_seconds + amount * PERIOD_SECONDS / self.limit - PERIOD_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How full the buckets are after both amounts were taken, or as they are when there was no room."""
+
+    requests: Level
+    tokens: Level
+    is_refused: bool = False
+
+
 class Buckets:
     """Two buckets a key, requests and tokens, that leak evenly: a full one is empty after a minute.
 
@@ -68,11 +77,10 @@ class Buckets:
         self._slots.close()
         os.close(self._file)
 
-    def take(self, key: str, requests: tuple[int, int | None], tokens: tuple[int, int | None]) -> tuple[Level, Level]:
-        """Take amounts from both buckets if both have room, and tell how full they are then.
+    def take(self, key: str, requests: tuple[int, int | None], tokens: tuple[int, int | None]) -> Taken:
+        """Take amounts from both buckets, or from neither when one lacks room.
 
-        Each argument is an amount and its limit a minute; without a limit nothing is counted. When one lacks room,
-        nothing is taken: compare the levels with the amounts (`wait_seconds`).
+        Each argument is an amount and its limit a minute; without a limit nothing is counted.
         """
         now = time.time()
         number = _number(key)
@@ -82,10 +90,10 @@ class Buckets:
             _, first, second = SLOT.unpack_from(self._slots, offset)
             levels = _level(first, requests[1], now), _level(second, tokens[1], now)
             if levels[0].wait_seconds(requests[0]) or levels[1].wait_seconds(tokens[0]):
-                return levels
+                return Taken(*levels, is_refused=True)
             moments = _later(levels[0], requests, now), _later(levels[1], tokens, now)
             SLOT.pack_into(self._slots, offset, number, *moments)
-            return _level(moments[0], requests[1], now), _level(moments[1], tokens[1], now)
+            return Taken(_level(moments[0], requests[1], now), _level(moments[1], tokens[1], now))
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
 

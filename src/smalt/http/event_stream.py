@@ -54,13 +54,13 @@ class EventStream(Response):
             async with Interruptible(scope) as work:
                 work.watch(receive)
                 await self._forward(call, send)
-        except ClientGone:
-            raise
         except Exception as error:
             if call.first_chunk_at is None:
                 raise
-            log_unexpected(error, call)
             call.failed_with = error
+            if isinstance(error, ClientGone):
+                return
+            log_unexpected(error, call)
             await send(_body(self._failure(error_body(error, call))))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from smalt.http.answers import Json
 from smalt.http.metrics import CONTENT_TYPE
 from smalt.http.routing import Router
+from smalt.store.database import Database
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ async def get_metrics(request: Request) -> Response:
 
 
 async def _ask_database(state: Any) -> None:
-    await state.database.read(lambda connection: connection.execute(sa.text("SELECT 1")).scalar_one())
+    database: Database = state.database
+    await database.read(lambda connection: connection.scalar(sa.text("SELECT 1")))
 
 
 async def _works(name: str, question: Awaitable[Any]) -> bool:

@@ -1,9 +1,8 @@
 """Requests and tokens a minute per key: admission, the headers that tell, and the refusal that says when to return."""
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import orjson
 
@@ -41,10 +40,11 @@ class Limits:
         if requests is None and tokens is None:
             return
         cost = 0 if tokens is None else await _estimate(body)
-        levels = self._open().take(call.caller.key_id, (1, requests), (cost, tokens))
-        call.response_headers += _headers(call, "requests", levels[0]) + _headers(call, "tokens", levels[1])
-        _require_room(call, "requests", levels[0], 1)
-        _require_room(call, "tokens", levels[1], cost)
+        taken = self._open().take(call.caller.key_id, (1, requests), (cost, tokens))
+        call.response_headers += _headers(call, "requests", taken.requests) + _headers(call, "tokens", taken.tokens)
+        if taken.is_refused:
+            _require_room(call, "requests", taken.requests, 1)
+            _require_room(call, "tokens", taken.tokens, cost)
         call.reserved_tokens = cost
 
     def spent(self, call: Call, model: str, tokens: Tokens, end_user: EndUser | None) -> None:
@@ -90,12 +90,17 @@ async def _estimate(body: Body) -> int:
         return 0
     if size > SMALL_BODY_BYTES:
         size = _text_bytes(value)
-    answer = 0
-    if isinstance(value, Mapping):
-        asked = [value[name] for name in ANSWER_LIMITS if isinstance(value.get(name), int)]
-        choices = value.get("n")
-        answer = max(0, *asked, 0) * (choices if isinstance(choices, int) and choices > 0 else 1)
-    return size // BYTES_PER_TOKEN + answer
+    return size // BYTES_PER_TOKEN + _answer_tokens(value)
+
+
+def _answer_tokens(body: Any) -> int:
+    """The most tokens that the answer may have, as far as the request says."""
+    if not isinstance(body, dict):
+        return 0
+    asked = cast("dict[str, Any]", body)
+    most = max((asked[name] for name in ANSWER_LIMITS if type(asked.get(name)) is int), default=0)
+    choices = asked.get("n")
+    return max(0, most) * (choices if type(choices) is int and choices > 0 else 1)
 
 
 def _text_bytes(value: Any) -> int:
@@ -104,9 +109,9 @@ def _text_bytes(value: Any) -> int:
         is_blob = len(value) > LONG_VALUE and " " not in value[:LONG_VALUE]
         return LONG_VALUE_TOKENS * BYTES_PER_TOKEN if is_blob else len(value)
     if isinstance(value, dict):
-        return sum(map(_text_bytes, value.values()))
+        return sum(map(_text_bytes, cast("dict[str, Any]", value).values()))
     if isinstance(value, list):
-        return sum(map(_text_bytes, value))
+        return sum(map(_text_bytes, cast("list[Any]", value)))
     return BYTES_PER_TOKEN
 
 

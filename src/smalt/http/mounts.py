@@ -15,7 +15,7 @@ PREFIXES: tuple[tuple[str, Mount], ...] = (
     ("/v1/", "openai_v1"),
     ("/openai/", "azure_classic"),
 )
-V1_VERSIONS = frozenset({"", "preview", "latest", "v1"})
+V1_VERSIONS = frozenset({"preview", "latest", "v1"})
 DATED = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(-preview)?")
 SERVER_PATHS = frozenset({"/openai/v1/openapi.json"})
 """Paths that look like a mount's and are the server's own."""
@@ -37,8 +37,8 @@ def understand(scope: Scope) -> tuple[Call, str]:
 def require_served_version(call: Call) -> None:
     """Refuse an `api-version` that the mount does not know; `/v1` does not look at it."""
     if call.mount == "azure_v1":
-        if (call.api_version or "") not in V1_VERSIONS:
-            raise UnsupportedVersion(call.api_version or "", expected="preview, latest, v1, or none at all")
+        if call.api_version is not None and call.api_version not in V1_VERSIONS:
+            raise UnsupportedVersion(call.api_version, expected="preview, latest, v1, or none at all")
     elif call.mount == "azure_classic":
         if not call.api_version:
             raise MissingVersion

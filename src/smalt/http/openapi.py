@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.routing import APIRoute
@@ -61,15 +60,8 @@ def read_document(request: Request) -> Response:
 
 @docs_router.get(DOCS_PATH, mounts={"outside"}, include_in_schema=False)
 async def read_docs() -> HTMLResponse:
-    """Return the page on which every operation can be read and tried."""
-    return get_swagger_ui_html(
-        openapi_url=DOCUMENT_PATH,
-        title="Smalt",
-        swagger_js_url=f"{DOCS_PATH}/swagger-ui-bundle.js",
-        swagger_css_url=f"{DOCS_PATH}/swagger-ui.css",
-        swagger_favicon_url=f"{DOCS_PATH}/favicon.png",
-        swagger_ui_parameters={"persistAuthorization": True, "defaultModelsExpandDepth": 0},
-    )
+    """Return the page on which every operation can be read and tried; it asks for a key itself."""
+    return HTMLResponse(files("smalt.http").joinpath("docs_page.html").read_bytes())
 
 
 @docs_router.get(f"{DOCS_PATH}/{{name}}", mounts={"outside"}, include_in_schema=False)

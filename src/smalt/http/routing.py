@@ -136,5 +136,5 @@ def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
     allowed: set[str] = set()
     for route in app.router.routes:
         if isinstance(route, APIRoute) and route.matches(scope)[0] is not Match.NONE:
-            allowed |= route.methods
+            allowed.update(route.methods or ())
     return sorted(allowed)

@@ -97,15 +97,11 @@ def _finding(item: dict[str, Any], body: Any) -> Finding:
 def _real_path(loc: Loc, body: Any) -> Loc:
     """The parts of a location that are in the body; the rest are names of union members."""
     path: list[int | str] = []
-    here = body
+    here: Any = body
     for part in loc:
-        if (isinstance(here, dict) and part in here) or (
-            isinstance(here, list) and isinstance(part, int) and part < len(here)
-        ):
+        if _holds(here, part):
             here = here[part]
-        else:
-            continue
-        path.append(part)
+            path.append(part)
     return tuple(path)
 
 

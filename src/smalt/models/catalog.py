@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from smalt.core.errors import ModelNotFound, NotFound, NotInstalled
+from smalt.core.errors import InvalidRequest, ModelNotFound, NotFound, NotInstalled
 from smalt.core.settings import DeploymentSettings, Settings
 from smalt.engines.protocols import Deployment
-from smalt.engines.registry import abilities_of, engine_class
+from smalt.engines.registry import abilities_of, engine_class, engine_names
 from smalt.models.assembly import WrongDigest, digest_of
 from smalt.models.pack import Pack, StarterDeployment, starter
 from smalt.models.packs import is_installed, models_dir
@@ -53,7 +53,7 @@ class Entry:
 
 
 class Catalog:
-    """Every model name and what stands behind it; raises `ValueError` for settings that cannot be right."""
+    """Every model name and what stands behind it; raises `InvalidRequest` for settings that cannot be right."""
 
     def __init__(self, settings: Settings) -> None:
         self.entries: dict[str, Entry] = {}
@@ -61,12 +61,17 @@ class Catalog:
         if settings.starter:
             self.entries.update({name: _starting(name, made) for name, made in starter().deployments.items()})
             self.aliases.update(starter().aliases)
-        self.entries.update({name: _entry(name, made, settings) for name, made in settings.deployments.items()})
+        engines = engine_names(third_party=settings.engines.entry_points) if settings.deployments else []
+        for name, made in settings.deployments.items():
+            if made.engine not in engines:
+                offer = ", ".join(engines)
+                raise InvalidRequest(f"deployments.{name}.engine: there is no '{made.engine}' here, only {offer}.")
+            self.entries[name] = _entry(name, made, settings)
         self.aliases.update(settings.aliases)
         self.aliases = {alias: name for alias, name in self.aliases.items() if alias not in self.entries}
         for alias, name in self.aliases.items():
             if name not in self.entries:
-                raise ValueError(f"aliases.{alias} names '{name}', which is no deployment: {', '.join(self.entries)}")
+                raise InvalidRequest(f"aliases.{alias} names '{name}', which is none of: {', '.join(self.entries)}.")
 
     def find(self, name: str) -> Entry:
         """The entry of a deployment or alias; raises `ModelNotFound`, which lists what there is."""
@@ -93,8 +98,8 @@ def _entry(name: str, made: DeploymentSettings, settings: Settings) -> Entry:
     deployment = Deployment(name, made.engine, made.model or name, _abilities(made, settings), options=options)
     try:
         entry = _with_weights(deployment, made.weights, made.sha256)
-    except (NotFound, ValueError) as error:
-        raise ValueError(f"deployments.{name}.weights: {error}") from error
+    except (NotFound, InvalidRequest) as error:
+        raise InvalidRequest(f"deployments.{name}.weights: {error.message}") from error
     return replace(entry, deployment=replace(entry.deployment, created=_created(entry, settings)))
 
 

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
@@ -104,10 +105,7 @@ class Fetcher:
         request = urllib.request.Request(bare, headers={**agent, **headers})  # noqa: S310 - http and https only
         for name, value in login.items():
             request.add_unredirected_header(name, value)
-        opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=self.cafile))
-        )
-        answer: HTTPResponse = opener.open(request, timeout=self.timeout_seconds)
+        answer: HTTPResponse = _opener(self.cafile).open(request, timeout=self.timeout_seconds)
         return answer
 
     def _pause_or_raise(self, url: str, error: Exception, left: int) -> None:
@@ -119,6 +117,12 @@ class Fetcher:
             reason = getattr(error, "reason", None) or error
             raise Unreachable(f"{shown(url)} cannot be reached ({reason}).") from error
         time.sleep(self.pause_seconds * (self.tries - left + 1))
+
+
+@cache
+def _opener(cafile: str | None) -> urllib.request.OpenerDirector:
+    """Opens addresses through the proxies of the environment; made once, because certificates load slowly."""
+    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=cafile)))
 
 
 def shown(url: str) -> str:

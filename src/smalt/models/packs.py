@@ -168,4 +168,4 @@ def _again(pack: Pack) -> str:
 
 
 def _absent(pack: Pack) -> str:
-    return f"The pack '{pack.name}' ({pack.title}, {pack.bytes // 10**6} MB) is not installed"
+    return f"The pack '{pack.name}' ({pack.title}, {pack.bytes / 1e6:.0f} MB) is not installed"

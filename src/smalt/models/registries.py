@@ -67,13 +67,20 @@ class PythonIndexes:
 class Registries:
     """Finds packages' files; asks pip and npm how they are set up once, when it first matters."""
 
-    def __init__(self, environ: Mapping[str, str] = os.environ, fetcher: Fetcher | None = None) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        fetcher: Fetcher | None = None,
+        indexes: PythonIndexes | None = None,
+    ) -> None:
         self._environ = environ
         self._fetcher = fetcher or Fetcher()
+        self._given_indexes = indexes
 
     @cached_property
     def _indexes(self) -> PythonIndexes:
-        return python_indexes(self._environ)
+        return self._given_indexes or python_indexes(self._environ)
 
     @cached_property
     def fetcher(self) -> Fetcher:
@@ -89,8 +96,8 @@ class Registries:
 
 def python_indexes(environ: Mapping[str, str] = os.environ, python: str = sys.executable) -> PythonIndexes:
     """The indexes that pip is set up with: its files, its environment, or else its own default."""
-    pip = _pip_command(python, environ)
-    found = _pip_settings(_said([*pip, "config", "list"], environ)) if pip else _uv_settings(environ)
+    pip, listing = _pip(python, environ)
+    found = _pip_settings(listing) if pip else _uv_settings(environ)
     url = found.get("index-url") or (_default_index(pip, environ) if pip else None)
     if url is None:
         raise NotInstalled(
@@ -112,12 +119,14 @@ def npm_tarball(package: str, version: str, fetcher: Fetcher, environ: Mapping[s
         raise NotThere(f"{shown(page.url)} does not describe {package} {version} as an npm registry does.") from error
 
 
-def _pip_command(python: str, environ: Mapping[str, str]) -> list[str] | None:
-    """How to run pip: of this Python, or else the one on the path."""
-    if _said([python, "-m", "pip", "--version"], environ):
-        return [python, "-m", "pip"]
-    other = shutil.which("pip", path=environ.get("PATH")) or shutil.which("pip3", path=environ.get("PATH"))
-    return [other] if other else None
+def _pip(python: str, environ: Mapping[str, str]) -> tuple[list[str] | None, str]:
+    """How to run pip, of this Python or else the one on the path, and its settings; None without one."""
+    others = [shutil.which(name, path=environ.get("PATH")) for name in ("pip", "pip3")]
+    for pip in ([python, "-m", "pip"], *([other] for other in others if other)):
+        listing = _said([*pip, "config", "list"], environ)
+        if listing is not None:
+            return pip, listing
+    return None, ""
 
 
 def _pip_settings(listing: str) -> dict[str, str]:
@@ -145,13 +154,13 @@ def _uv_settings(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _default_index(pip: list[str], environ: Mapping[str, str]) -> str | None:
     """The index that pip names as its own in the help of `--index-url`."""
-    text = " ".join(_said([*pip, "download", "--help"], {**environ, "COLUMNS": "2000"}).split())
+    text = " ".join((_said([*pip, "download", "--help"], {**environ, "COLUMNS": "2000"}) or "").split())
     named = re.search(r"--index-url <url>.*?\(default (\S+?)\)", text)
     return named[1] if named else None
 
 
-def _said(command: list[str], environ: Mapping[str, str]) -> str:
-    """What a command printed; nothing when it cannot be run or fails."""
+def _said(command: list[str], environ: Mapping[str, str]) -> str | None:
+    """What a command printed; None when it cannot be run or fails."""
     try:
         done = subprocess.run(  # noqa: S603 - pip and npm themselves, with words of our own
             command,
@@ -163,15 +172,15 @@ def _said(command: list[str], environ: Mapping[str, str]) -> str:
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _npm_registry(environ: Mapping[str, str]) -> str:
     if url := environ.get("NPM_CONFIG_REGISTRY") or environ.get("npm_config_registry"):
         return url
     if npm := shutil.which("npm", path=environ.get("PATH")):
-        url = _said([npm, "config", "get", "registry"], environ).strip()
+        url = (_said([npm, "config", "get", "registry"], environ) or "").strip()
         if url.startswith(("http:", "https:")):
             return url
     settings = Path(environ.get("HOME", "~")).expanduser() / ".npmrc"

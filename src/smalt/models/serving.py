@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from smalt.core.errors import EngineFailed, InvalidRequest
 from smalt.core.settings import Settings
@@ -21,9 +21,9 @@ from smalt.engines.registry import abilities_of, engine_class
 from smalt.models.catalog import Catalog, Entry
 from smalt.models.progress import Logged
 
-T = TypeVar("T", ChatEngine, CompletionEngine, EmbeddingEngine)
+T = TypeVar("T")
 
-ABILITIES: dict[type[Any], tuple[str, str]] = {
+ABILITIES: dict[type, tuple[str, str]] = {
     ChatEngine: ("chat_completion", "chatCompletion"),
     CompletionEngine: ("completion", "completion"),
     EmbeddingEngine: ("embeddings", "embeddings"),
@@ -115,7 +115,7 @@ class Models:
                 served.opened = None
         await asyncio.gather(*self._closing)
 
-    def _check_ability(self, name: str, deployment: Deployment, ability: type[Any]) -> None:
+    def _check_ability(self, name: str, deployment: Deployment, ability: type) -> None:
         word, operation = ABILITIES[ability]
         if word in deployment.abilities:
             return

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from smalt.core.errors import MissingExtra, NotFound, NotInstalled
+from smalt.core.errors import InvalidRequest, MissingExtra, NotFound, NotInstalled
 from smalt.core.settings import Settings
 from smalt.models.pack import Pack
 from smalt.models.packs import find_pack, models_dir, pull
@@ -90,7 +90,7 @@ Source = PackSource | PathSource | HubSource
 
 
 def parse_source(text: str, role: str) -> Source:
-    """The source that a setting names; raises `NotFound` for an unknown pack or role, `ValueError` for nonsense."""
+    """The source that a setting names; raises `NotFound` for an unknown pack or role."""
     if text.startswith("pack:"):
         pack = find_pack(text.removeprefix("pack:"))
         if role not in pack.files:
@@ -99,7 +99,7 @@ def parse_source(text: str, role: str) -> Source:
     if text.startswith("hf:"):
         found = HUB.match(text)
         if found is None:
-            raise ValueError(f"'{text}' is not hf:OWNER/REPOSITORY/FILE[@REVISION]")
+            raise InvalidRequest(f"'{text}' is not hf:OWNER/REPOSITORY/FILE[@REVISION].")
         return HubSource(found["repo"], found["file"], found["revision"])
     return PathSource(Path(text))
 

@@ -51,9 +51,7 @@ class CreateCompletionRequest(Body):
     presence_penalty: Penalty | None = Field(
         None, description="Make tokens that occurred less likely.", json_schema_extra={"default": 0}
     )
-    logit_bias: LogitBias | None = Field(
-        None, max_length=1024, description="Added to the logits of tokens, by the model's token ids."
-    )
+    logit_bias: LogitBias | None = Field(None, description="Added to the logits of tokens, by the model's token ids.")
     logprobs: int | None = Field(None, ge=0, le=5, description="How many likeliest tokens to return for each place.")
     seed: Seed | None = Field(None, description="The same seed and request give the same answer where possible.")
     user: str | None = Field(None, description="Who the request is for, in the caller's own words.")

@@ -7,7 +7,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import TypeAliasType
 
@@ -70,4 +70,4 @@ def _modules() -> Iterator[ModuleType]:
 def _is_schema(value: Any) -> bool:
     if isinstance(value, TypeAliasType):
         return True
-    return isinstance(value, type) and issubclass(value, BaseModel) and value not in {Request, Body, Wire}
+    return isinstance(value, type) and issubclass(value, (Request, Wire)) and value not in {Request, Body, Wire}

@@ -80,5 +80,8 @@ Temperature = Annotated[float, Field(ge=0, le=2)]
 TopP = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]
 Choices = Annotated[int, Field(ge=1, le=128)]
-LogitBias = dict[Annotated[str, Field(pattern=r"^\d+$")], Annotated[float, Field(ge=-100, le=100)]]
+LogitBias = Annotated[
+    dict[Annotated[str, Field(pattern=r"^\d+$")], Annotated[float, Field(ge=-100, le=100)]],
+    Field(max_length=1024, json_schema_extra={"additionalProperties": False}),
+]
 TokenIds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]

@@ -94,7 +94,7 @@ class Keys:
         """The live keys, oldest first; with `revoked` those that were revoked too."""
 
         def select(connection: sa.Connection) -> "list[Key]":
-            query = sa.select(table).order_by(table.c.created_at, table.c.id)
+            query = sa.select(table).order_by(table.c.created_at, table.c.name, table.c.id)
             if not revoked:
                 query = query.where(table.c.revoked_at.is_(None))
             return [_key(row) for row in connection.execute(query)]
@@ -105,11 +105,12 @@ class Keys:
         """End a live key, found by its id or its name; servers refuse it within a second."""
 
         def update(connection: sa.Connection) -> Key:
-            named = sa.or_(table.c.id == name_or_id, table.c.name == name_or_id)
-            row = connection.execute(sa.select(table).where(named, table.c.revoked_at.is_(None))).first()
+            named = sa.or_(table.c.id == name_or_id, table.c.live_name == name_or_id)
+            row = connection.execute(sa.select(table.c.id).where(named, table.c.revoked_at.is_(None))).first()
             if row is None:
                 raise NotFound(f"No live key has the name or id '{name_or_id}'. See: smalt keys list")
-            changed = sa.update(table).where(table.c.id == row.id).values(revoked_at=now()).returning(table)
+            ended = {"revoked_at": now(), "live_name": None}
+            changed = sa.update(table).where(table.c.id == row.id).values(ended).returning(table)
             key = _key(connection.execute(changed).one())
             _count_change(connection)
             return key
@@ -148,12 +149,13 @@ def _new_key(
 
 
 def _insert(connection: sa.Connection, key: Key, secret: str) -> None:
-    taken = sa.select(table.c.id).where(table.c.name == key.name, table.c.revoked_at.is_(None))
+    taken = sa.select(table.c.id).where(table.c.live_name == key.name)
     if connection.execute(taken).first() is not None:
         raise Conflict(f"There is already a key named '{key.name}'. Choose another name, or revoke it first.")
     row = {
         "id": key.id,
         "name": key.name,
+        "live_name": key.name,
         "project": key.project,
         "digest": digest(secret),
         "created_at": key.created_at,

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from smalt.store.connecting import connect, database_url, make_private, sqlite_path
+from smalt.store.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 REVISION_FILE = re.compile(r"(\d{4})_\w+\.py")
@@ -37,7 +38,10 @@ def migrate(url_or_path: str | Path) -> tuple[str | None, str]:
         before = current_revision(url)
         if before != target:
             _refuse_newer(before, target)
-            _upgrade(url)
+            if before is None:
+                _create(url, target)
+            else:
+                _upgrade(url)
     return before, target
 
 
@@ -64,14 +68,26 @@ def _refuse_newer(before: str | None, target: str) -> None:
         )
 
 
+def _create(url: URL, target: str) -> None:
+    """Give a new database the newest tables at once; a test compares them with what the migrations make."""
+    path = sqlite_path(url)
+    if path is not None:
+        make_private(path)
+    engine = connect(url)
+    try:
+        with engine.begin() as connection:
+            metadata.create_all(connection)
+            connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+            connection.execute(sa.text("INSERT INTO alembic_version VALUES (:target)"), {"target": target})
+    finally:
+        engine.dispose()
+
+
 def _upgrade(url: URL) -> None:
     # Alembic costs half a second to import, so only a database that is behind pays for it.
     from alembic import command
     from alembic.config import Config
 
-    path = sqlite_path(url)
-    if path is not None:
-        make_private(path)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -86,14 +102,29 @@ def _upgrade(url: URL) -> None:
 
 @contextmanager
 def _alone(url: URL) -> Generator[None]:
+    """Keep other processes from migrating the same database."""
     path = sqlite_path(url)
-    if path is None:
-        # A server's own locks order the migrations there; `migrations/env.py` takes one.
+    with _file_locked(path.with_name(path.name + ".migrating")) if path is not None else _server_locked(url):
         yield
-        return
-    lock = os.open(path.with_name(path.name + ".migrating"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+@contextmanager
+def _file_locked(path: Path) -> Generator[None]:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def _server_locked(url: URL) -> Generator[None]:
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            # Any number will do, as long as every Smalt takes the same one; the lock ends with the connection.
+            connection.execute(sa.text("SELECT pg_advisory_lock(7385263)"))
+            yield
+    finally:
+        engine.dispose()

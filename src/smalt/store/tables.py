@@ -28,6 +28,8 @@ keys = sa.Table(
     metadata,
     sa.Column("id", sa.String(64), primary_key=True),
     sa.Column("name", sa.String(256), nullable=False),
+    # The name again while the key is live, and nothing afterwards: two live keys cannot have one name.
+    sa.Column("live_name", sa.String(256), unique=True),
     sa.Column("project", sa.String(256), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False, unique=True),
     sa.Column("created_at", sa.BigInteger, nullable=False),
@@ -35,14 +37,6 @@ keys = sa.Table(
     sa.Column("last_used_at", sa.BigInteger),
     sa.Column("requests_per_minute", sa.BigInteger),
     sa.Column("tokens_per_minute", sa.BigInteger),
-)
-
-live_key_name = sa.Index(
-    "uq_keys_live_name",
-    keys.c.name,
-    unique=True,
-    sqlite_where=keys.c.revoked_at.is_(None),
-    postgresql_where=keys.c.revoked_at.is_(None),
 )
 
 # Who a request was made for: the fields user and user_security_context; id is their digest.

@@ -61,7 +61,7 @@ async def test_two_live_keys_cannot_have_one_name(database):
         await keys.create("app", "other")
     await keys.revoke("app")
     await keys.create("app", "other")
-    assert [key.project for key in await keys.list(revoked=True)] == ["shop", "other"]
+    assert {key.project for key in await keys.list(revoked=True)} == {"shop", "other"}
     assert [key.project for key in await keys.list()] == ["other"]
 
 

@@ -12,8 +12,6 @@ from smalt.core.ids import ALPHANUMERIC, chat_completion_id, tool_call_id
 from smalt.engines.protocols import ChatDelta, ChatEvent, Serving, TokenLogprob, ToolCallDelta, TopLogprob
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 
-PADDING: Final = "".join(ALPHANUMERIC[(7 * place * place + 3 * place) % len(ALPHANUMERIC)] for place in range(64))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkStyle:
@@ -91,6 +89,7 @@ class ChunkStamper:
         said = self._said(event)
         chunks: list[Chunk] = []
         if event.choice not in self._begun:
+            chunks += self._beginnings(event.choice)
             self._begun.add(event.choice)
             if len(event.tool_calls) == 1 and "content" not in said:
                 said = {"role": "assistant", "content": None, **said, "refusal": None}
@@ -102,6 +101,12 @@ class ChunkStamper:
             self._finished.add(event.choice)
             chunks.append(self._chunk(event.choice, {}, finish_reason=self._finish_reason(event.finish_reason)))
         return chunks
+
+    def _beginnings(self, choice: int) -> list[Chunk]:
+        """The roles of lower choices that have not begun: the SDK can read choices only if they begin in order."""
+        late = [lower for lower in range(choice) if lower not in self._begun]
+        self._begun.update(late)
+        return [self._chunk(lower, _role(ChatDelta(content="")), logprobs=self._no_logprobs()) for lower in late]
 
     def _said(self, event: ChatDelta) -> Chunk:
         said: Chunk = {}
@@ -168,9 +173,12 @@ def _logprobs(event: ChatDelta) -> Chunk | None:
 
 
 def _likelihood(entry: TokenLogprob | TopLogprob) -> Chunk:
-    return {"token": entry.token, "logprob": entry.logprob, "bytes": entry.bytes}
+    spelled = None if entry.bytes is None else list(entry.bytes)
+    return {"token": entry.token, "logprob": entry.logprob, "bytes": spelled}
 
 
 def _padding() -> str:
-    bits = getrandbits(10)
-    return PADDING[bits & 31 : (bits & 31) + (bits >> 6)]
+    """Up to 15 letters of no meaning, so that a chunk's length does not tell its word's."""
+    bits = getrandbits(9)
+    start = bits & 31
+    return ALPHANUMERIC[start : start + (bits >> 5)]

@@ -1,4 +1,4 @@
-"""Reads `functions`, `function_call` and function messages as the tools they became, so that engines know only tools."""
+"""Reads functions, the older way, as the tools they became, so that engines know only tools."""
 
 from typing import Any
 

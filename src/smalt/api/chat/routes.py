@@ -81,7 +81,7 @@ async def create_chat_completion(
     response_model=ChatCompletionList,
     openapi_extra={"parameters": [METADATA_PARAMETER]},
 )
-async def list_chat_completions(  # noqa: PLR0913 - the reference's own parameters
+async def list_chat_completions(
     call: CurrentCall,
     stored: StoredCompletionsDep,
     metadata: MetadataFilter,
@@ -127,7 +127,7 @@ async def delete_chat_completion(completion_id: str, call: CurrentCall, stored: 
     operation_id="getChatCompletionMessages",
     response_model=ChatCompletionMessageList,
 )
-async def get_chat_completion_messages(  # noqa: PLR0913 - the reference's own parameters
+async def get_chat_completion_messages(
     completion_id: str,
     call: CurrentCall,
     stored: StoredCompletionsDep,

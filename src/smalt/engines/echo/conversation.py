@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -129,11 +129,11 @@ def _came_true(body: AzureCreateChatCompletionRequest, words: tuple[str, ...]) -
     return hits, len(predicted) - hits
 
 
-def _text(content: Any) -> str:
+def _text(content: object) -> str:
     if isinstance(content, list):
-        parts: list[Any] = content
+        parts = cast("list[object]", content)
         return "".join(part.text for part in parts if isinstance(part, ChatCompletionRequestMessageContentPartText))
-    return content or ""
+    return content if isinstance(content, str) else ""
 
 
 def _formed(body: AzureCreateChatCompletionRequest, said: str) -> str:

@@ -10,6 +10,7 @@ from smalt.core.errors import UnsupportedValue
 Schema = Mapping[str, Any]
 
 DEEPEST: Final = 64
+SMALLEST_FIRST: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 FORMATS: Final = {
     "date-time": "2000-01-01T00:00:00Z",
     "date": "2000-01-01",
@@ -84,9 +85,8 @@ class _Maker:
         raise refusal or self._refusal("it has an empty anyOf or oneOf")
 
     def _of_type(self, schema: Schema, depth: int) -> Any:
-        kind = schema.get("type")
-        if isinstance(kind, list):
-            kind = "null" if "null" in kind else kind[0]
+        kinds: list[str] | str | None = schema.get("type")
+        kind: str | None = min(kinds, key=_size) if isinstance(kinds, list) else kinds
         if kind == "object" or (kind is None and "properties" in schema):
             return self._object(schema, depth)
         if kind == "array" or (kind is None and "items" in schema):
@@ -135,6 +135,10 @@ class _Maker:
     def _refusal(self, reason: str) -> UnsupportedValue:
         message = f"Unsupported value: '{self._param}' has a schema that cannot be met here: {reason}."
         return UnsupportedValue(message, param=self._param)
+
+
+def _size(kind: str) -> int:
+    return SMALLEST_FIRST.index(kind)
 
 
 def _bound(schema: Schema, closed: str, exclusive: str, tightest: Any) -> tuple[float, bool] | None:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 LINGER_SECONDS = 0.25
 RECONNECT_SECONDS = 10.0
 RECONNECT_PAUSE_SECONDS = 0.05
+PAUSES_SECONDS = (0.05, 0.5, 0.0)
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class EngineHost:
         return host
 
     @asynccontextmanager
-    async def lease(self, spec: WorkerSpec) -> AsyncIterator[WorkerAddress]:
-        """Hold a worker for `spec`; started if need be. Raises `Unavailable`, `EngineFailed` or what the worker said."""
+    async def lease(self, spec: WorkerSpec) -> AsyncGenerator[WorkerAddress]:
+        """Hold a worker for `spec`, started if need be; raises `Unavailable`, or why it cannot start."""
         shared = self._leases.get(spec.key)
         if shared is None:
             shared = self._ask_for(spec)
@@ -158,10 +159,12 @@ class EngineHost:
 
     async def _ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Send a request and wait for its answer; ask again when the host was restarted meanwhile."""
-        for _ in range(2):
+        for pause_seconds in PAUSES_SECONDS:
             with suppress(HostLost):
                 return await self._ask_once(request)
-        raise EngineFailed("The engine host was lost twice while it worked on this request; its log says why.")
+            # A host that is just dying may still take a connection.
+            await asyncio.sleep(pause_seconds)
+        raise EngineFailed("The engine host ended again and again while it worked on this; its log says why.")
 
     async def _ask_once(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         writer = await self._connected()

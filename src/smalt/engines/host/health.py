@@ -11,7 +11,7 @@ from smalt.engines.frames import PING_FRAME
 def is_listening(socket_path: str) -> bool:
     """Whether a living process listens there; at once, without waiting for it to accept."""
     with socket.socket(socket.AF_UNIX) as probe:
-        probe.setblocking(False)
+        probe.settimeout(0)
         try:
             probe.connect(socket_path)
         except BlockingIOError:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -69,7 +69,7 @@ def _take(path: Path) -> IO[bytes]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Generator[None]:
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -167,6 +167,8 @@ class HostProcess:
             self._close_pipes(self._child)
             with suppress(EngineFailed):
                 self._child = self._start()
+            if self._stopping.is_set():
+                self._end(self._child)
 
     def _end(self, child: subprocess.Popen[bytes]) -> None:
         self._close_pipes(child)

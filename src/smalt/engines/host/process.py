@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import IO, Any, NamedTuple
 
 from smalt.core.errors import EngineFailed
@@ -69,7 +69,9 @@ class WorkerProcess:
                 f"slow, raise engines.start_timeout_seconds.{self._said()}"
             ) from None
         if report is None:
-            raise EngineFailed(f"The worker {self._spec.key} ended while it started: {await self.ending()}.{self._said()}")
+            raise EngineFailed(
+                f"The worker {self._spec.key} ended while it started: {await self.ending()}.{self._said()}"
+            )
         if "error" in report:
             raise revive(report["error"])
         return report["info"]
@@ -158,7 +160,7 @@ class WorkerProcess:
 
 
 @contextlib.asynccontextmanager
-async def reading(pipe: IO[bytes]) -> AsyncIterator[asyncio.StreamReader]:
+async def reading(pipe: IO[bytes]) -> AsyncGenerator[asyncio.StreamReader]:
     """Read a pipe on the event loop; it is closed at the end."""
     reader = asyncio.StreamReader(limit=LINE_BYTES)
     loop = asyncio.get_running_loop()

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -81,7 +81,7 @@ class Connection:
             await self._session.close()
 
     @asynccontextmanager
-    async def _posted(self, path: str, body: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _posted(self, path: str, body: bytes) -> AsyncGenerator[aiohttp.ClientResponse]:
         response = await self._post(path, body)
         try:
             yield response

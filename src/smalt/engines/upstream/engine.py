@@ -28,7 +28,7 @@ from smalt.schemas.completions import CreateCompletionRequest
 Delta = TypeVar("Delta", ChatDelta, CompletionDelta)
 Json = dict[str, Any]
 
-KEPT_HERE = frozenset({"model", "store", "metadata", "user_security_context", "data_sources"})
+KEPT_HERE: set[str] = {"model", "store", "metadata", "user_security_context", "data_sources"}
 """Fields that this server honours itself and does not send on; the model has another name there."""
 
 

@@ -13,7 +13,7 @@ BUSY = frozenset({429, 503})
 LONGEST_QUOTE = 500
 
 
-class UpstreamRefused(ApiError):
+class UpstreamRefused(ApiError):  # noqa: N818 - the family's members say what happened
     """An upstream's own refusal, handed on with its status, type, code, param and message."""
 
     def __init__(self, status: int, fault: Mapping[str, Any], headers: Mapping[str, str]) -> None:

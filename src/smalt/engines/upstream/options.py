@@ -47,10 +47,11 @@ class UpstreamOptions(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _key_from_environment(cls, values: Any) -> Any:
-        if isinstance(values, dict) and not values.get("api_key") and values.get("api_key_env"):  # pyright: ignore[reportUnknownMemberType] - checked by the fields that follow
-            return {**values, "api_key": os.environ.get(str(values["api_key_env"]))}  # pyright: ignore[reportUnknownArgumentType]
-        return values  # pyright: ignore[reportUnknownVariableType]
+    def _key_from_environment(cls, values: dict[str, Any]) -> dict[str, Any]:
+        name = values.get("api_key_env")
+        if isinstance(name, str) and not values.get("api_key"):
+            return {**values, "api_key": os.environ.get(name)}
+        return values
 
     def request_headers(self) -> dict[str, str]:
         """The headers of every request, the key among them."""

@@ -172,9 +172,7 @@ class AzureCreateChatCompletionRequest(MetadataPropertyForRequest):
     presence_penalty: Penalty | None = Field(
         None, description="Make tokens that occurred less likely.", json_schema_extra={"default": 0}
     )
-    logit_bias: LogitBias | None = Field(
-        None, max_length=1024, description="Added to the logits of tokens, by the model's token ids."
-    )
+    logit_bias: LogitBias | None = Field(None, description="Added to the logits of tokens, by the model's token ids.")
     seed: Seed | None = Field(None, description="The same seed and request give the same answer where possible.")
     logprobs: bool | None = Field(
         None, description="Return the log-probabilities of tokens.", json_schema_extra={"default": False}

@@ -8,9 +8,6 @@ from alembic import context
 from smalt.store.tables import metadata
 
 connection = cast("sa.Connection", context.config.attributes["connection"])
-if connection.dialect.name == "postgresql":
-    # Any number will do, as long as every Smalt takes the same one.
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(7385263)"))
 context.configure(connection=connection, target_metadata=metadata, render_as_batch=connection.dialect.name == "sqlite")
 with context.begin_transaction():
     context.run_migrations()

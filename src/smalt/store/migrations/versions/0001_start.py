@@ -27,6 +27,7 @@ def _keys() -> None:
         "keys",
         sa.Column("id", sa.String(64), nullable=False),
         sa.Column("name", sa.String(256), nullable=False),
+        sa.Column("live_name", sa.String(256)),
         sa.Column("project", sa.String(256), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
@@ -35,10 +36,9 @@ def _keys() -> None:
         sa.Column("requests_per_minute", sa.BigInteger),
         sa.Column("tokens_per_minute", sa.BigInteger),
         sa.PrimaryKeyConstraint("id", name="pk_keys"),
+        sa.UniqueConstraint("live_name", name="uq_keys_live_name"),
         sa.UniqueConstraint("digest", name="uq_keys_digest"),
     )
-    live = sa.text("revoked_at IS NULL")
-    op.create_index("uq_keys_live_name", "keys", ["name"], unique=True, sqlite_where=live, postgresql_where=live)
 
 
 def _usage() -> None:

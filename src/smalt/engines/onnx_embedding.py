@@ -1,0 +1,82 @@
+"""The engine `onnx_embedding`: texts to vectors with onnxruntime, in a worker that batches across requests."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import orjson
+
+from smalt.core.errors import EngineFailed, InvalidRequest, NotInstalled
+from smalt.engines.channel import ChannelClient
+from smalt.engines.protocols import Deployment, Embeddings, Engine, WorkerAddress, WorkerSpec
+
+TARGET = "smalt.engines.embedding_worker.serving:serve"
+WEIGHTS = ("model", "tokenizer")
+OPTIONS = frozenset({"max_tokens", "max_input_tokens", "pooling", "normalize", "threads", "max_batch"})
+LIBRARIES_BYTES = 120 * 2**20
+"""What Python, onnxruntime and a batch's intermediate results take beside the weights."""
+
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "true"}
+"""Every batch runs in one thread and several run at once, so no library may make threads of its own."""
+
+
+class OnnxEmbeddingEngine(Engine):
+    """Embeds texts, or lists of the served model's own token ids."""
+
+    extra: ClassVar[str | None] = "local"
+
+    @classmethod
+    def worker(cls, deployment: Deployment) -> WorkerSpec:
+        """One worker for all deployments with the same files and options."""
+        options: dict[str, Any] = {**_checked_options(deployment), **_weights(deployment), "env": ENVIRONMENT}
+        digest = hashlib.sha256(orjson.dumps(options, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        memory_bytes = 2 * Path(options["model"]).stat().st_size + LIBRARIES_BYTES
+        return WorkerSpec(f"onnx_embedding:{digest[:16]}", TARGET, options, memory_bytes)
+
+    @classmethod
+    def open(cls, deployment: Deployment, worker: WorkerAddress | None) -> Self:
+        """Speak with the deployment's worker."""
+        assert worker is not None
+        engine = cls(deployment)
+        engine._channel = ChannelClient(worker.socket_path)
+        return engine
+
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(deployment)
+        self._channel: ChannelClient | None = None
+
+    async def embed(self, inputs: Sequence[str | Sequence[int]], dimensions: int | None = None) -> Embeddings:
+        """Embed each input; a long one is cut in windows whose vectors are averaged by their number of tokens."""
+        assert self._channel is not None
+        try:
+            answer, rows = await self._channel.call("embed", {"inputs": inputs, "dimensions": dimensions})
+        except orjson.JSONEncodeError as error:
+            raise InvalidRequest(f"'input' holds text that is not valid Unicode: {error}.", param="input") from error
+        return Embeddings(rows, answer["dimensions"], answer["prompt_tokens"], self.deployment.model)
+
+    async def close(self) -> None:
+        """Close the connection to the worker."""
+        if self._channel is not None:
+            await self._channel.close()
+
+
+def _checked_options(deployment: Deployment) -> dict[str, Any]:
+    if unknown := sorted(deployment.options.keys() - OPTIONS):
+        raise EngineFailed(
+            f"Deployment {deployment.name}: the engine onnx_embedding has no option {', '.join(unknown)}; "
+            f"it knows {', '.join(sorted(OPTIONS))}."
+        )
+    return dict(deployment.options)
+
+
+def _weights(deployment: Deployment) -> dict[str, str]:
+    for role in WEIGHTS:
+        path = deployment.weights.get(role)
+        if path is None or not os.access(path, os.R_OK):
+            raise NotInstalled(
+                f"Deployment {deployment.name} lacks a readable file for weights.{role} ({path}). "
+                f"Fetch it with: smalt models pull {deployment.name}"
+            )
+    return {role: deployment.weights[role] for role in WEIGHTS}

@@ -1,0 +1,82 @@
+"""What `smalt doctor` finds."""
+
+import json
+import socket
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from smalt.cli.doctor import doctor
+
+
+@pytest.fixture
+def environ(tmp_path, monkeypatch) -> pytest.MonkeyPatch:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SMALT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("SMALT_SERVER__PORT", "0")
+    monkeypatch.delenv("SMALT_CONFIG", raising=False)
+    return monkeypatch
+
+
+def examined() -> tuple[int, dict[str, list[dict[str, str]]]]:
+    app = typer.Typer()
+    app.command()(doctor)
+    result = CliRunner().invoke(app, ["--json"])
+    findings: dict[str, list[dict[str, str]]] = {}
+    for finding in json.loads(result.stdout):
+        findings.setdefault(finding["topic"], []).append(finding)
+    return result.exit_code, findings
+
+
+def test_a_healthy_machine_is_ready_though_models_are_still_to_be_fetched(environ):
+    code, findings = examined()
+    assert code == 0
+    assert {finding["grade"] for finding in findings["model"]} == {"note"}
+    assert "smalt models pull gemma-3-270m" in findings["model"][1]["text"]
+
+
+def test_missing_models_are_bad_when_offline(environ):
+    environ.setenv("SMALT_OFFLINE", "true")
+    code, findings = examined()
+    assert code == 1
+    assert findings["model"][0]["grade"] == "bad"
+    assert "SMALT_OFFLINE=false smalt models pull" in findings["model"][0]["text"]
+
+
+def test_a_port_that_is_taken_is_bad(environ):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        environ.setenv("SMALT_SERVER__PORT", str(taken.getsockname()[1]))
+        code, findings = examined()
+    assert code == 1
+    assert "--port" in findings["port"][0]["text"]
+
+
+def test_a_data_folder_that_cannot_be_made_is_bad(environ, tmp_path):
+    (tmp_path / "file").touch()
+    environ.setenv("SMALT_DATA_DIR", str(tmp_path / "file" / "data"))
+    code, findings = examined()
+    assert code == 1
+    assert "SMALT_DATA_DIR" in findings["data"][0]["text"]
+
+
+def test_a_data_folder_too_long_for_sockets_is_bad(environ, tmp_path):
+    environ.setenv("SMALT_DATA_DIR", str(tmp_path / ("d" * 90)))
+    code, findings = examined()
+    assert code == 1
+    assert "Unix sockets" in findings["data"][0]["text"]
+
+
+def test_an_engine_nobody_has_is_bad(environ, tmp_path):
+    (tmp_path / "smalt.toml").write_text('[deployments.mine]\nengine = "nothing"\n')
+    code, findings = examined()
+    assert code == 1
+    assert "there is no 'nothing' here" in findings["settings"][0]["text"]
+
+
+def test_it_says_in_words_whether_serving_would_work(environ):
+    app = typer.Typer()
+    app.command()(doctor)
+    assert CliRunner().invoke(app, []).stdout.endswith("Ready to serve.\n")

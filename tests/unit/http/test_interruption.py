@@ -1,0 +1,99 @@
+import asyncio
+
+import pytest
+from fastapi import Response
+
+from smalt.core.errors import EngineFailed
+from smalt.http.answers import Json
+from smalt.http.routing import Router
+
+
+class Work:
+    """An unstreamed operation that tests hold up."""
+
+    def __init__(self, swallow: type[Exception] | None = None) -> None:
+        self.began = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.router = Router()
+
+        @self.router.post("/work", operation_id="work")
+        async def work() -> Response:
+            self.began.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.cancelled.set()
+                if swallow:
+                    raise swallow("cancelled somehow") from None
+                raise
+            return Json({})
+
+
+async def test_work_is_cancelled_when_its_client_goes_away(run) -> None:
+    work = Work()
+    running = await run(work.router)
+    exchange = running.by_hand("/v1/work")
+    task = exchange.start(running.app)
+    await work.began.wait()
+    exchange.gone.set()
+    async with asyncio.timeout(0.5):
+        await task
+    assert work.cancelled.is_set()
+    assert exchange.status == 499
+
+
+async def test_work_past_its_time_is_cancelled_and_told_so(run) -> None:
+    work = Work()
+    running = await run(work.router, limits={"request_timeout_seconds": 0.1})
+    response = await running.client.post("/v1/work")
+    assert (response.status_code, response.json()["error"]["type"]) == (504, "timeout")
+    assert work.cancelled.is_set()
+
+
+async def test_the_reason_survives_an_engine_that_makes_an_error_of_the_cancellation(run) -> None:
+    work = Work(swallow=EngineFailed)
+    running = await run(work.router, limits={"request_timeout_seconds": 0.1})
+    assert (await running.client.post("/v1/work")).status_code == 504
+
+
+async def test_work_is_ended_when_the_server_stops_and_its_grace_is_over(run) -> None:
+    work = Work()
+    running = await run(work.router)
+    task = asyncio.create_task(running.client.post("/v1/work"))
+    await work.began.wait()
+    running.app.state.stopping.begin(grace_seconds=0.05)
+    assert (await task).status_code == 503
+
+
+async def test_a_cancellation_from_outside_stays_a_cancellation(run) -> None:
+    work = Work()
+    running = await run(work.router)
+    task = running.by_hand("/v1/work").start(running.app)
+    await work.began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_nothing_is_left_running_after_a_request(run) -> None:
+    router = Router()
+
+    @router.post("/quick")
+    async def quick() -> Response:
+        return Json({})
+
+    running = await run(router)
+    before = len(asyncio.all_tasks())
+    for _ in range(5):
+        await running.client.post("/v1/quick")
+    await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == before
+    assert not running.app.state.stopping._at_work
+
+
+async def test_a_stopping_server_is_not_ready(run) -> None:
+    running = await run()
+    assert (await running.client.get("/ready")).status_code == 200
+    running.app.state.stopping.begin(grace_seconds=5)
+    response = await running.client.get("/ready")
+    assert (response.status_code, response.json()["checks"]["server"]) == (503, "failing")
