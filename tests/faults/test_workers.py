@@ -301,3 +301,18 @@ def test_what_a_killed_server_left_is_cleaned_up(launch: Launch, tmp_path: Path)
     launch()
     assert not left_over.exists()
     assert running.exists()
+
+
+async def test_back_to_back_requests_share_a_lease_that_is_given_back_soon_after(launch: Launch, spec: Spec):
+    async with client_of(launch()) as client:
+        await call(client, spec())
+        assert await workers_of(client) == [("ready", 1)]
+        await call(client, spec())
+        await eventually(lambda: becomes(client, [("ready", 0)]), within_seconds=3)
+
+
+async def test_a_worker_that_grows_beyond_what_it_declared_counts_with_what_it_has(launch: Launch, spec: Spec):
+    async with client_of(launch(memory_bytes=2**30)) as client:
+        await call(client, spec(memory=1))
+        (worker,) = await client.status()
+        assert worker.memory_bytes > 2**20

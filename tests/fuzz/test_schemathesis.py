@@ -19,6 +19,8 @@ HERE = Path(__file__).parent
 SCHEMATHESIS = (sys.executable, "-m", "schemathesis.cli")
 EXAMPLES = 20
 
+pytestmark = pytest.mark.timeout(400)
+
 
 @pytest.fixture(scope="module")
 def echo_server() -> Iterator[Server]:

@@ -39,11 +39,3 @@ def test_the_tokenizer_counts_as_the_model_expects(settings):
     tokenizer = Tokenizer.from_file(weights["tokenizer"])
     tokenizer.no_padding()
     assert tokenizer.encode("hello world").ids == [101, 7592, 2088, 102]
-
-
-def test_the_rewritten_chat_weights_are_what_llama_cpp_calls_q8_0(settings):
-    from gguf import GGUFReader
-
-    reader = GGUFReader(Catalog(settings).find("gpt-4o-mini").fetched(settings, Silent()).weights["model"])
-    assert {tensor.tensor_type.name for tensor in reader.tensors} == {"Q8_0", "F32"}
-    assert reader.fields["general.file_type"].contents() == 7

@@ -15,7 +15,7 @@ from smalt.engines.protocols import Deployment, Embeddings, Engine, WorkerAddres
 TARGET = "smalt.engines.embedding_worker.serving:serve"
 WEIGHTS = ("model", "tokenizer")
 OPTIONS = frozenset({"max_tokens", "max_input_tokens", "pooling", "normalize", "threads", "max_batch"})
-LIBRARIES_BYTES = 120 * 2**20
+LIBRARIES_BYTES = 224 * 2**20
 """What Python, onnxruntime and a batch's intermediate results take beside the weights."""
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "true"}

@@ -103,16 +103,22 @@ def _answer_tokens(body: Any) -> int:
     return max(0, most) * (choices if type(choices) is int and choices > 0 else 1)
 
 
-def _text_bytes(value: Any) -> int:
+def _text_bytes(body: Any) -> int:
     """The size of a body without its pictures and sounds: a long run without a space counts as one of those."""
-    if isinstance(value, str):
-        is_blob = len(value) > LONG_VALUE and " " not in value[:LONG_VALUE]
-        return LONG_VALUE_TOKENS * BYTES_PER_TOKEN if is_blob else len(value)
-    if isinstance(value, dict):
-        return sum(map(_text_bytes, cast("dict[str, Any]", value).values()))
-    if isinstance(value, list):
-        return sum(map(_text_bytes, cast("list[Any]", value)))
-    return BYTES_PER_TOKEN
+    size = 0
+    left: list[Any] = [body]  # a stack, since a body may be nested deeper than Python's calls
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            is_blob = len(value) > LONG_VALUE and " " not in value[:LONG_VALUE]
+            size += LONG_VALUE_TOKENS * BYTES_PER_TOKEN if is_blob else len(value)
+        elif isinstance(value, dict):
+            left.extend(cast("dict[str, Any]", value).values())
+        elif isinstance(value, list):
+            left.extend(cast("list[Any]", value))
+        else:
+            size += BYTES_PER_TOKEN
+    return size
 
 
 def _require_room(call: Call, what: Literal["requests", "tokens"], level: Level, amount: int) -> None:

@@ -8,27 +8,16 @@ from typing import Protocol, TypeVar, cast
 
 from smalt.core.errors import EngineFailed, InvalidRequest
 from smalt.core.settings import Settings
-from smalt.engines.protocols import (
-    ChatEngine,
-    CompletionEngine,
-    Deployment,
-    EmbeddingEngine,
-    Engine,
-    WorkerAddress,
-    WorkerSpec,
-)
-from smalt.engines.registry import abilities_of, engine_class
+from smalt.engines.protocols import Deployment, Engine, WorkerAddress, WorkerSpec
+from smalt.engines.registry import ABILITIES, abilities_of, engine_class
 from smalt.models.catalog import Catalog, Entry
 from smalt.models.progress import Logged
 
 T = TypeVar("T")
 
-ABILITIES: dict[type, tuple[str, str]] = {
-    ChatEngine: ("chat_completion", "chatCompletion"),
-    CompletionEngine: ("completion", "completion"),
-    EmbeddingEngine: ("embeddings", "embeddings"),
-}
-"""For each ability, the word in `Deployment.abilities` and the operation as Azure's error calls it."""
+WORDS = {protocol: word for word, protocol in ABILITIES.items()}
+OPERATIONS = {"chat_completion": "chatCompletion"}
+"""The operations that Azure's error calls otherwise than the ability."""
 
 
 class Host(Protocol):
@@ -116,7 +105,7 @@ class Models:
         await asyncio.gather(*self._closing)
 
     def _check_ability(self, name: str, deployment: Deployment, ability: type) -> None:
-        word, operation = ABILITIES[ability]
+        word = WORDS[ability]
         if word in deployment.abilities:
             return
         if not deployment.abilities:
@@ -125,7 +114,7 @@ class Models:
         able = [other.name for other in self.deployments() if word in other.abilities]
         advice = f"Choose one of: {', '.join(able)}." if able else "No model here can do it."
         raise InvalidRequest(
-            f"The {operation} operation does not work with the specified model, {name}. {advice}",
+            f"The {OPERATIONS.get(word, word)} operation does not work with the specified model, {name}. {advice}",
             code="OperationNotSupported",
         )
 

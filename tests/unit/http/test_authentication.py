@@ -72,7 +72,9 @@ async def test_the_allow_list_is_open(path: str) -> None:
     assert (await authentication().caller_of(call(path), [])).key_id == "anonymous"
 
 
-@pytest.mark.parametrize("path", ["/health/", "/healthy", "/v1/health", "/metrics", "/docs/", "/docs/x", "/", "/openai/v1/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/health/", "/healthy", "/v1/health", "/metrics", "/docs/", "/docs/x", "/", "/openai/v1/openapi.json"]
+)
 async def test_nothing_beside_the_allow_list_is_open(path: str) -> None:
     with pytest.raises(AuthenticationFailed):
         await authentication().caller_of(call(path), [])

@@ -8,7 +8,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from smalt.http.answers import Json
-from smalt.http.buckets import PERIOD_SECONDS, SLOTS, Buckets
+from smalt.http.buckets import SLOTS, Buckets
 from smalt.http.dependencies import CurrentCall
 from smalt.http.limits import duration
 from smalt.http.routing import Router
@@ -195,6 +195,13 @@ async def test_a_picture_does_not_count_by_its_bytes(run) -> None:
     assert response.status_code == 200
 
 
+async def test_a_deeply_nested_body_is_counted_too(run) -> None:
+    running = await run(router, limits={"tokens_per_minute": 1_000_000})
+    body = b'{"model": "m", "prompt": "%s", "x": %s1%s}' % (b"word " * 20_000, b"[" * 1000, b"]" * 1000)
+    response = await running.client.post("/v1/completions", content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 200
+
+
 async def test_a_keys_own_limit_wins(run) -> None:
     running = await run(router, limits={"requests_per_minute": 1})
     _, secret = await running.app.state.keys.create("big", "default", requests_per_minute=100)
@@ -206,9 +213,7 @@ async def test_a_keys_own_limit_wins(run) -> None:
 
 async def test_the_sdk_sees_a_rate_limit_error(run) -> None:
     running = await run(router, limits={"requests_per_minute": 1})
-    sdk = openai.AsyncOpenAI(
-        base_url="http://smalt/v1", api_key=running.key, http_client=running.client, max_retries=0
-    )
+    sdk = openai.AsyncOpenAI(base_url="http://smalt/v1", api_key=running.key, http_client=running.client, max_retries=0)
     await sdk.completions.create(model="m", prompt="x")
     with pytest.raises(openai.RateLimitError) as caught:
         await sdk.completions.create(model="m", prompt="x")

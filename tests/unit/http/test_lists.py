@@ -15,7 +15,8 @@ def test_a_page_tells_its_first_and_last_and_whether_more_follows() -> None:
 
 
 def test_an_empty_page_has_no_first_and_no_last() -> None:
-    page = listed(Page[int]([], has_more=False), lambda number: {"id": number})
+    empty: Page[int] = Page([], has_more=False)
+    page = listed(empty, lambda number: {"id": number})
     assert (page["data"], page["first_id"], page["last_id"], page["has_more"]) == ([], None, None, False)
 
 

@@ -14,9 +14,7 @@ from smalt.http.routing import Router
 
 def understood(url: str) -> tuple[Call, str]:
     parsed = httpx2.URL(f"http://smalt{url}")
-    return understand(
-        {"method": "GET", "path": parsed.path, "raw_path": parsed.raw_path, "query_string": parsed.query}
-    )
+    return understand({"method": "GET", "path": parsed.path, "raw_path": parsed.raw_path, "query_string": parsed.query})
 
 
 @pytest.mark.parametrize(

@@ -118,9 +118,7 @@ async def test_metrics_tell_the_state_of_engine_workers(run) -> None:
     assert 'smalt_worker_memory_bytes{worker="chat"} 5.0' in text
 
 
-async def test_a_server_that_cannot_reach_its_engine_host_is_not_ready(
-    run, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_server_that_cannot_reach_its_engine_host_is_not_ready(run, caplog: pytest.LogCaptureFixture) -> None:
     running = await run(router)
     running.app.state.host = Host()
     assert (await running.client.get("/ready")).json()["checks"]["engine_host"] == "ok"
@@ -136,7 +134,7 @@ async def test_a_server_without_its_database_is_not_ready(run, caplog: pytest.Lo
     real = running.app.state.database
 
     class Broken:
-        async def read(self, work) -> None:
+        async def read(self, _work) -> None:
             raise OSError
 
     running.app.state.database = Broken()
@@ -184,10 +182,8 @@ def test_a_text_line_cannot_be_forged() -> None:
 
 
 def test_an_exception_is_in_the_log_in_both_forms() -> None:
-    try:
-        raise ValueError("why")
-    except ValueError:
-        made = record(exc_info=sys.exc_info())
+    error = ValueError("why")
+    made = record(exc_info=(ValueError, error, None))
     assert "ValueError: why" in TextLines().format(made)
     assert "ValueError: why" in json.loads(JsonLines().format(made))["exception"]
 

@@ -33,7 +33,9 @@ def test_nothing_pretends_to_reason(tmp_path):
 
 
 def test_an_unknown_name_is_answered_with_those_there_are(tmp_path):
-    with pytest.raises(ModelNotFound, match=r"'nothing' does not exist\. There are: smollm2.*aliases: gpt-4o-mini") as refused:
+    with pytest.raises(
+        ModelNotFound, match=r"'nothing' does not exist\. There are: smollm2.*aliases: gpt-4o-mini"
+    ) as refused:
         Catalog(made(tmp_path)).find("nothing")
     assert (refused.value.status, refused.value.code, refused.value.param) == (404, "model_not_found", None)
 
@@ -59,8 +61,14 @@ def test_own_aliases_win_over_those_of_the_starter(tmp_path):
     [
         ({"aliases": {"mine": "nothing"}}, r"aliases\.mine names 'nothing'"),
         ({"deployments": {"mine": {"engine": "nothing"}}}, r"deployments\.mine\.engine: there is no 'nothing'"),
-        ({"deployments": {"mine": {"engine": "echo", "weights": {"model": "pack:x"}}}}, r"deployments\.mine\.weights: .*'x'"),
-        ({"deployments": {"mine": {"engine": "echo", "weights": {"model": "hf:x"}}}}, r"deployments\.mine\.weights: 'hf:x'"),
+        (
+            {"deployments": {"mine": {"engine": "echo", "weights": {"model": "pack:x"}}}},
+            r"deployments\.mine\.weights: .*'x'",
+        ),
+        (
+            {"deployments": {"mine": {"engine": "echo", "weights": {"model": "hf:x"}}}},
+            r"deployments\.mine\.weights: 'hf:x'",
+        ),
     ],
 )
 def test_settings_that_cannot_be_right_are_refused_by_field(tmp_path, fields, fault):
@@ -69,7 +77,11 @@ def test_settings_that_cannot_be_right_are_refused_by_field(tmp_path, fields, fa
 
 
 def test_an_engine_s_own_abilities_are_taken_when_the_settings_name_none(tmp_path, other_engines):
-    deployments = {"a": {"engine": "in_process"}, "b": {"engine": "in_process", "abilities": []}, "c": {"engine": "broken"}}
+    deployments = {
+        "a": {"engine": "in_process"},
+        "b": {"engine": "in_process", "abilities": []},
+        "c": {"engine": "broken"},
+    }
     catalog = Catalog(made(tmp_path, starter=False, deployments=deployments))
     assert catalog.find("a").deployment.abilities == {"embeddings"}
     assert catalog.find("b").deployment.abilities == set()

@@ -45,7 +45,9 @@ def test_the_environment_is_heard(environ):
 
 def test_the_file_of_pip_is_heard_and_the_environment_wins(environ, tmp_path):
     file = tmp_path / "pip.conf"
-    file.write_text("[global]\nindex-url = http://127.0.0.1:1/global\n[download]\nindex-url = http://127.0.0.1:1/download\n")
+    file.write_text(
+        "[global]\nindex-url = http://127.0.0.1:1/global\n[download]\nindex-url = http://127.0.0.1:1/download\n"
+    )
     environ["PIP_CONFIG_FILE"] = str(file)
     assert python_indexes(environ).urls == ("http://127.0.0.1:1/download",)
     environ["PIP_INDEX_URL"] = "http://127.0.0.1:1/environment"
@@ -96,8 +98,8 @@ async def test_the_next_index_is_asked_when_one_lacks_the_package(index):
 async def test_an_index_that_cannot_be_asked_is_worse_than_one_that_lacks_the_package(index):
     with pytest.raises(NotThere, match="asked"):
         await asyncio.to_thread(PythonIndexes((f"{index.url}/nothing",)).find, "tiny", ARCHIVE, FETCHER)
+    indexes = PythonIndexes((f"{index.url}/nothing", "http://127.0.0.1:9/"))
     with pytest.raises(Unreachable):
-        indexes = PythonIndexes((f"{index.url}/nothing", "http://127.0.0.1:9/"))
         await asyncio.to_thread(indexes.find, "tiny", ARCHIVE, FETCHER)
 
 

@@ -6,6 +6,7 @@ import gguf
 import numpy as np
 import pytest
 
+from smalt.models.gguf_layout import GgufError
 from smalt.models.progress import Silent
 from smalt.models.requantise import MOSTLY_Q8_0, gguf_q8_0
 
@@ -69,3 +70,28 @@ def test_rewriting_twice_gives_the_same_file_and_a_q8_0_file_stays_itself(source
     gguf_q8_0(source, second, Silent())
     gguf_q8_0(first, again, Silent())
     assert first.read_bytes() == second.read_bytes() == again.read_bytes()
+
+
+def test_a_file_that_is_not_gguf_or_is_cut_is_refused(source, tmp_path):
+    other = tmp_path / "other.gguf"
+    for content in (b"not a model at all", source.read_bytes()[:100]):
+        other.write_bytes(content)
+        with pytest.raises(GgufError):
+            gguf_q8_0(other, tmp_path / "target.gguf", Silent())
+
+
+def test_an_alignment_of_its_own_is_kept(tmp_path):
+    path, target = tmp_path / "source.gguf", tmp_path / "target.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_custom_alignment(128)
+    numbers = np.ones((3, 32), dtype=np.float32)
+    for name in ("a", "b"):
+        writer.add_tensor(name, gguf.quants.quantize(numbers, Q4_1), raw_dtype=Q4_1)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    gguf_q8_0(path, target, Silent())
+    for tensor in gguf.GGUFReader(target).tensors:
+        assert tensor.data_offset % 128 == 0
+        assert np.allclose(gguf.quants.dequantize(tensor.data, tensor.tensor_type), numbers, atol=0.01)

@@ -25,6 +25,7 @@ class FakeHost:
 
     @asynccontextmanager
     async def lease(self, spec: WorkerSpec) -> AsyncIterator[WorkerAddress]:
+        assert spec.key
         self.leases += 1
         try:
             yield self.address
@@ -103,7 +104,8 @@ async def test_a_worker_engine_without_host_says_how_to_get_one(tmp_path, other_
 async def test_a_missing_ability_is_refused_as_azure_does(tmp_path, other_engines):
     models = Models(made(tmp_path, "in_process"))
     with pytest.raises(
-        InvalidRequest, match=r"The chatCompletion operation does not work with the specified model, mine\. Choose .*smollm2"
+        InvalidRequest,
+        match=r"The chatCompletion operation does not work with the specified model, mine\. Choose .*smollm2",
     ) as refused:
         async with models.lease("mine", ChatEngine):
             pass

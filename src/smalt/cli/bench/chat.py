@@ -1,8 +1,8 @@
 """Measures chat: Smalt over HTTP against the engine's own HTTP listener, same weights, same parameters, in turns."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from time import sleep
 
@@ -15,11 +15,8 @@ from smalt.cli.bench.words import passages
 from smalt.engines.protocols import Deployment
 
 PATH = "/chat/completions"
-TOKENS_OUT = 64
 WORDS_IN = 55
-# How many requests each of the concurrent streams of a load gets.
-TURNS = {1: 6, 4: 3, 16: 2}
-PARALLEL = max(TURNS)
+PARALLEL = 16
 # Turns that only put the prompt into the caches.
 FILLING_TURNS = 2
 
@@ -29,15 +26,13 @@ class Plan:
     """How much is sent."""
 
     pairs: int = 5
-    turns: int = 0
+    turns: Mapping[int, int] = field(default_factory=lambda: {1: 6, 4: 3, PARALLEL: 2})
+    """For each number of concurrent streams, how many requests each of them makes in a load."""
+    tokens: int = 64
     first_tokens: int = 30
 
-    def requests(self, concurrency: int) -> int:
-        """How many requests one load has."""
-        return concurrency * (self.turns or TURNS[concurrency])
 
-
-QUICK = Plan(pairs=1, turns=1, first_tokens=5)
+QUICK = Plan(pairs=1, turns={1: 1, 4: 1, PARALLEL: 1}, first_tokens=5)
 
 
 @dataclass(frozen=True)
@@ -68,11 +63,6 @@ class Run:
         return self.outcome.tokens / self.outcome.seconds
 
     @property
-    def first_milliseconds(self) -> float:
-        """Median time to the first token."""
-        return self.outcome.first_milliseconds
-
-    @property
     def engine_seconds(self) -> float:
         """CPU-seconds of the engine for 1000 tokens."""
         return 1000 * self.used.engine / self.outcome.tokens
@@ -97,7 +87,7 @@ def measure(deployment: Deployment, plan: Plan, command: str) -> Report:
         smalt_server({"bench": settings}) as server,
         Load() as load,
     ):
-        address = f"http://127.0.0.1:{naked.ready['port']}/v1{PATH}"
+        address = f"{naked.ready['address']}/v1{PATH}"
         theirs = Side(Target(address), ProcessTree(naked.pid), {"top_k": 0, "min_p": 0, "top_p": 1})
         ours = Side(server.target(PATH), server.tree, {"model": "bench"})
         return Chat(plan, load, theirs, ours).report(command)
@@ -118,7 +108,7 @@ class Chat:
         report = Report("Chat: Smalt against the engine's own HTTP listener", command)
         for side in (self._naked, self._smalt):
             self._run(side, 1, (next(self._questions),))
-        for concurrency in TURNS:
+        for concurrency in self._plan.turns:
             self._streams(report, concurrency)
         self._first_token(report)
         return report
@@ -127,33 +117,16 @@ class Chat:
         naked: list[Run] = []
         smalt: list[Run] = []
         for _ in range(self._plan.pairs):
-            asked = tuple(islice(self._questions, self._plan.requests(concurrency)))
+            asked = tuple(islice(self._questions, concurrency * self._plan.turns[concurrency]))
             naked.append(self._run(self._naked, concurrency, asked))
             smalt.append(self._run(self._smalt, concurrency, asked))
-        at = f"{concurrency} concurrent"
-        rates = Pairs(tuple(run.tokens_per_second for run in naked), tuple(run.tokens_per_second for run in smalt))
-        engine = Pairs(tuple(run.engine_seconds for run in naked), tuple(run.engine_seconds for run in smalt))
-        first = Pairs(tuple(run.first_milliseconds for run in naked), tuple(run.first_milliseconds for run in smalt))
-        share = [100 * run.used.ours / run.used.engine for run in smalt if run.used.engine]
-        report.compare(f"tokens a second, {at}", rates, "/s", budget=at_least(0.97))
-        report.compare(f"engine's CPU for 1000 tokens, {at}", engine, "s")
-        report.add(f"our CPU for 1000 tokens, {at}", spread(run.our_seconds for run in smalt), "s")
-        if share:
-            report.add(f"our CPU of the engine's, {at}", spread(share), "%", budget=at_most(2))
-        report.added(f"median time to first token, {at}", first, "ms")
-        report.details[at] = {
-            "tokens": {"naked": [run.outcome.tokens for run in naked], "smalt": [run.outcome.tokens for run in smalt]},
-            "tokens_per_second": vars(rates),
-            "engine_cpu_seconds": vars(engine),
-            "our_cpu_seconds": [run.our_seconds for run in smalt],
-            "first_token_ms": vars(first),
-        }
+        _tell(report, f"{concurrency} concurrent", naked, smalt)
 
-    def _run(self, side: Side, concurrency: int, asked: tuple[str, ...], tokens: int = TOKENS_OUT) -> Run:
+    def _run(self, side: Side, concurrency: int, asked: tuple[str, ...]) -> Run:
         # The other side may still be spinning; only one of them may hold the cores.
         for other in (self._naked, self._smalt):
             other.tree.wait_until_idle()
-        bodies = tuple(side.body(question, tokens) for question in asked)
+        bodies = tuple(side.body(question, self._plan.tokens) for question in asked)
         before = side.tree.used()
         outcome = self._load.run(side.target, bodies, concurrency=concurrency).or_fail()
         return Run(outcome, side.tree.used().since(before))
@@ -172,6 +145,32 @@ class Chat:
         pairs = Pairs(tuple(times[False]), tuple(times[True]))
         report.added("added time to first token, prompt in the cache", pairs, "ms", budget=at_most(5))
         report.details["first_token_cached_ms"] = vars(pairs)
+
+
+def _tell(report: Report, at: str, naked: list[Run], smalt: list[Run]) -> None:
+    rates = _pairs(naked, smalt, lambda run: run.tokens_per_second)
+    engine = _pairs(naked, smalt, lambda run: run.engine_seconds)
+    first = _pairs(naked, smalt, lambda run: run.outcome.first_milliseconds)
+    ours = [run.our_seconds for run in smalt]
+    report.compare(f"tokens a second, {at}", rates, "/s", budget=at_least(0.97))
+    # An engine without a worker has no CPU-seconds of its own.
+    if all(engine.naked + engine.smalt):
+        share = spread(100 * our / its for our, its in zip(ours, engine.smalt, strict=True))
+        report.compare(f"engine's CPU for 1000 tokens, {at}", engine, "s")
+        report.add(f"our CPU of the engine's, {at}", share, "%", budget=at_most(2))
+    report.add(f"our CPU for 1000 tokens, {at}", spread(ours), "s")
+    report.added(f"median time to first token, {at}", first, "ms")
+    report.details[at] = {
+        "tokens": vars(_pairs(naked, smalt, lambda run: run.outcome.tokens)),
+        "tokens_per_second": vars(rates),
+        "engine_cpu_seconds": vars(engine),
+        "our_cpu_seconds": ours,
+        "first_token_ms": vars(first),
+    }
+
+
+def _pairs(naked: list[Run], smalt: list[Run], figure: Callable[[Run], float]) -> Pairs:
+    return Pairs(tuple(map(figure, naked)), tuple(map(figure, smalt)))
 
 
 def questions() -> Iterator[str]:

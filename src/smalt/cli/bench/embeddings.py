@@ -6,7 +6,7 @@ from itertools import islice
 
 from smalt.cli.bench.load import Load, Outcome
 from smalt.cli.bench.pairs import Pairs, spread
-from smalt.cli.bench.processes import Helper, ProcessTree, Used, helper
+from smalt.cli.bench.processes import Helper, ProcessTree, Used, helper, usable_cores
 from smalt.cli.bench.report import Report, at_least
 from smalt.cli.bench.servers import Server, as_settings, smalt_server
 from smalt.cli.bench.words import passages
@@ -30,7 +30,8 @@ QUICK = Plan(pairs=1, texts=160)
 
 def measure(deployment: Deployment, plan: Plan, command: str) -> Report:
     """Start both over the same weights and compare them."""
-    options = {**deployment.weights, **deployment.options, "batch": BATCH}
+    threads = deployment.options.get("threads") or usable_cores()
+    options = {**deployment.weights, "threads": threads, "batch": BATCH}
     with (
         helper("smalt.cli.bench.naked_onnx", options) as naked,
         smalt_server({"bench": as_settings(deployment)}) as server,

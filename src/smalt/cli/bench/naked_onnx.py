@@ -29,7 +29,7 @@ def open_model(options: dict[str, Any]) -> tuple[Any, Any]:
     ort: Any = import_module("onnxruntime")
     tokenizers: Any = import_module("tokenizers")
     chosen = ort.SessionOptions()
-    chosen.intra_op_num_threads = options.get("threads", 0)
+    chosen.intra_op_num_threads = options["threads"]
     chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = ort.InferenceSession(options["model"], chosen, providers=["CPUExecutionProvider"])
     tokenizer = tokenizers.Tokenizer.from_file(options["tokenizer"])

@@ -94,6 +94,11 @@ def pinned(cores: Iterable[int] | None) -> Generator[None]:
         pin(before)
 
 
+def usable_cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def split_cores() -> tuple[frozenset[int] | None, frozenset[int] | None]:
     """One core for the server that is measured and the others for what loads it; None where that cannot be done."""
     if not hasattr(os, "sched_getaffinity"):

@@ -42,7 +42,8 @@ async def answer(worker: Worker, plan: ChatPlan) -> AsyncGenerator[ChatDelta | U
         async with aclosing(worker.server.stream("/completion", fields)) as events:
             async for event in events:
                 counts.see(event)
-                choice = group[event["index"]]
+                index: int = event["index"]
+                choice = group[index]
                 if not choice.is_over and (delta := choice.take(event)) is not None:
                     yield delta
                     if delta.finish_reason is not None and all(other.is_over for other in group):

@@ -86,9 +86,9 @@ class ChatChoice:
         if self._thoughts is not None:
             more_thought, more_said = self._thoughts.close()
             thought, said = thought + more_thought, said + more_said
-        if self._calls is not None:
-            said += self._calls.close()
         reason: FinishReason = "length" if event["stop_type"] == "limit" else "stop"
+        if self._calls is not None:
+            said += self._calls.close(is_cut=reason == "length")
         if self._stops is not None:
             said = self._stops.feed(said)
             said += self._stops.close()

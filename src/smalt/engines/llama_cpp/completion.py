@@ -20,18 +20,16 @@ async def answer(worker: Worker, plan: CompletionPlan) -> AsyncGenerator[Complet
     """Stream every choice of every prompt, and then the usage of all together."""
     for prompt in plan.prompts:
         await check_room(worker.server, worker.facts, prompt, max_tokens=plan.max_tokens, param="prompt")
-    if plan.has_echo:
-        async for delta in _echoes(worker, plan):
-            yield delta
     made = _Made(plan)
+    async with aclosing(_echoes(worker, plan)) as echoes:
+        async for delta in echoes:
+            yield delta
     async with aclosing(_generated(worker, plan, made)) as deltas:
         async for delta in deltas:
             if not plan.is_choosing:
                 yield delta
-    if plan.is_choosing:
-        for position in range(len(plan.prompts)):
-            for rank, choice in enumerate(likeliest(made.choices_of(position), plan.choices)):
-                yield choice.whole(position * plan.choices + rank)
+    for delta in made.chosen() if plan.is_choosing else ():
+        yield delta
     yield made.usage()
 
 
@@ -43,9 +41,14 @@ class _Made:
         self.choices = [TextChoice(index, plan) for index in range(len(plan.prompts) * plan.candidates)]
         self._counts = [Counts() for _ in plan.prompts]
 
-    def choices_of(self, position: int) -> list[TextChoice]:
-        """The texts of one prompt."""
-        return self.choices[position * self._plan.candidates : (position + 1) * self._plan.candidates]
+    def chosen(self) -> list[CompletionDelta]:
+        """The likeliest texts of every prompt, each in one piece."""
+        candidates, wanted = self._plan.candidates, self._plan.choices
+        return [
+            choice.whole(start // candidates * wanted + rank)
+            for start in range(0, len(self.choices), candidates)
+            for rank, choice in enumerate(likeliest(self.choices[start : start + candidates], wanted))
+        ]
 
     def take(self, position: int, candidate: int, event: Json) -> CompletionDelta | None:
         """Hand an event to its choice."""
@@ -88,7 +91,8 @@ async def _batch(
     path, fields = _request(plan, positions, candidates)
     async with aclosing(worker.server.stream(path, fields, param="prompt")) as events:
         async for event in events:
-            position, candidate = divmod(event["index"], len(candidates))
+            index: int = event["index"]
+            position, candidate = divmod(index, len(candidates))
             delta = made.take(positions[position], candidates[candidate], event)
             if delta is not None:
                 yield delta
@@ -119,7 +123,7 @@ def _request(plan: CompletionPlan, positions: range, candidates: range) -> tuple
 
 
 async def _echoes(worker: Worker, plan: CompletionPlan) -> AsyncGenerator[CompletionDelta]:
-    for position, prompt in enumerate(plan.prompts):
+    for position, prompt in enumerate(plan.prompts if plan.has_echo else ()):
         text = await _text_of(worker, prompt)
         entries = None if plan.top_logprobs is None else await prompt_entries(worker, prompt, plan.top_logprobs)
         for rank in range(plan.choices):

@@ -1,7 +1,7 @@
 """Tells what a failure of llama.cpp's server means for our client."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -27,7 +27,7 @@ def refusal(status: int, body: bytes, *, param: str) -> ApiError:
 
 def failure(fault: Any, *, param: str, status: int = 500) -> ApiError:
     """The error for llama.cpp's error object, in an answer or in a stream."""
-    said: Mapping[str, Any] = fault if isinstance(fault, dict) else {"message": str(fault)}  # pyright: ignore[reportUnknownVariableType] - any JSON
+    said: Mapping[str, Any] = cast("Mapping[str, Any]", fault) if isinstance(fault, dict) else {"message": fault}
     message = str(said.get("message", "no reason given"))
     if said.get("type") == "exceed_context_size_error":
         return prompt_too_long(said["n_prompt_tokens"], said["n_ctx"], param=param)

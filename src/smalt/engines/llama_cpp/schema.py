@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Generator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -65,7 +65,7 @@ def cleaned(schema: Any, *, lenient: bool = False) -> Any:
     """The schema without what has no effect on which values fit, or which regular expressions cannot be held."""
     if not isinstance(schema, dict):
         return schema
-    parts: Json = schema
+    parts = cast("Json", schema)
     return {
         name: _cleaned_value(name, value, lenient=lenient)
         for name, value in parts.items()
@@ -93,7 +93,7 @@ def subschemas(schema: Any, path: Path = ()) -> Generator[tuple[Path, Json]]:
     """Every schema inside a schema with its path, the innermost first, itself last."""
     if not isinstance(schema, dict):
         return
-    parts: Json = schema
+    parts = cast("Json", schema)
     for name, value in parts.items():
         if name in MAPS and isinstance(value, dict):
             for key, part in value.items():  # pyright: ignore[reportUnknownVariableType] - any JSON

@@ -121,8 +121,8 @@ class _Spent:
     def _entries(self, choice: Json) -> tuple[TokenLogprob, ...] | None:
         if self._plan.top_logprobs is None:
             return None
-        listed = (choice.get("logprobs") or {}).get("content") or ()
-        return tuple(entries(listed, self._plan.top_logprobs))
+        listed: Json = choice.get("logprobs") or {}
+        return tuple(entries(listed.get("content") or (), self._plan.top_logprobs))
 
 
 def _call(call: Json) -> ToolCallDelta:

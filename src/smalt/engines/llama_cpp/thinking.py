@@ -10,7 +10,7 @@ Json = dict[str, Any]
 OPENING = "<think>"
 CLOSING = "</think>"
 
-UP_TO_ANSWER = rf"/(?s:.*)<\/think>\s*/"
+UP_TO_ANSWER = r"/(?s:.*)<\/think>\s*/"
 """In a grammar: everything before the answer itself."""
 
 BUDGETS = {"minimal": 128, "low": 512, "medium": 2048}

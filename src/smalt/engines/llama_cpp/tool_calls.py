@@ -36,11 +36,15 @@ class ToolCallReader:
             if len(self._text) == before and self._read == reader:
                 return said, deltas
 
-    def close(self) -> str:
-        """What is left to be said, now that nothing more comes; an unfinished call is left as it is."""
+    def close(self, *, is_cut: bool) -> str:
+        """What is left to be said, now that nothing more comes.
+
+        A call without its end is left as it is; the beginning of one is dropped when the answer was cut off there,
+        and is said when the model ended there by itself.
+        """
         left, self._text = self._text, ""
         if self._read == self._read_head:
-            return OPENING + left
+            return "" if is_cut else OPENING + left
         return left if self._read == self._read_said and (left.strip() or not self.calls) else ""
 
     def _read_said(self, deltas: list[ToolCallDelta]) -> str:

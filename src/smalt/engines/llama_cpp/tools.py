@@ -74,8 +74,11 @@ def tool_plan(body: AzureCreateChatCompletionRequest) -> ToolPlan:
         raise UnsupportedParameter("functions", "Offer them as tools.")
     choice = body.tool_choice
     is_auto = choice is None or choice == "auto"
+    if isinstance(choice, ChatCompletionAllowedToolsChoice):
+        is_auto = choice.allowed_tools.mode == "auto"
     tools = tuple(_tool(position, tool, is_auto=is_auto) for position, tool in enumerate(body.tools or ()))
-    is_parallel = body.parallel_tool_calls is not False
+    # A forced answer has no end of its own: small models call on and on unless several calls are asked for.
+    is_parallel = body.parallel_tool_calls is not False if is_auto else body.parallel_tool_calls is True
     if not tools or choice == "none":
         return ToolPlan((), "none", is_parallel)
     if choice is None or isinstance(choice, str):
@@ -135,9 +138,8 @@ def instructions(plan: ToolPlan) -> str:
 
 def forced_prefix(plan: ToolPlan) -> str:
     """The beginning of a forced call, which the model need not write itself."""
-    if len(plan.tools) > 1:
-        return f"{OPENING}{NAME}"
-    return f'{OPENING}{NAME} "{plan.tools[0].name}"{ARGUMENTS}'
+    named = "".join(f' "{tool.name}"{ARGUMENTS}' for tool in plan.tools) if len(plan.tools) == 1 else ""
+    return f"{OPENING}{NAME}{named}"
 
 
 def call_grammar(plan: ToolPlan, *, answer: str | None = None, after_thought: bool = False) -> str:

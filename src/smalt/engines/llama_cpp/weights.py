@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from smalt.core.errors import EngineFailed
 
@@ -57,9 +57,11 @@ def _header(values: Mapping[str, Any]) -> Header:
     layers = int(value("block_count"))
     heads = value("attention.head_count")
     key_value_heads = value("attention.head_count_kv", heads)
-    width = int(value("embedding_length")) // max(1, _largest(heads))
+    width = int(value("embedding_length")) // max(1, *_numbers(heads))
     per_head = int(value("attention.key_length", width)) + int(value("attention.value_length", width))
-    total_heads = sum(key_value_heads) if isinstance(key_value_heads, tuple) else layers * int(key_value_heads)
+    total_heads = (
+        sum(_numbers(key_value_heads)) if isinstance(key_value_heads, tuple) else layers * int(key_value_heads)
+    )
     return Header(
         architecture=architecture,
         context_length=int(value("context_length")),
@@ -68,8 +70,9 @@ def _header(values: Mapping[str, Any]) -> Header:
     )
 
 
-def _largest(value: Any) -> int:
-    return max(value) if isinstance(value, tuple) else int(value)
+def _numbers(value: Any) -> tuple[int, ...]:
+    """One number for the whole model, or one for each layer."""
+    return cast("tuple[int, ...]", value) if isinstance(value, tuple) else (int(value),)
 
 
 class _Reader:

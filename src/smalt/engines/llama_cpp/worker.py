@@ -32,7 +32,7 @@ def serve(options: Mapping[str, Any], socket_path: str, ready: Callable[[Mapping
     os.environ.setdefault("GOMP_SPINCOUNT", str(options["spin_count"]))
     binding = xllamacpp()
     try:
-        server = binding.Server(_parameters(binding, options, socket_path))
+        server = binding.Server(parameters_for(binding, options, socket_path))
     except (RuntimeError, ValueError) as error:
         raise EngineFailed(
             f"llama.cpp cannot load {options['model']}: {error} Its log has more; check the file and the options."
@@ -42,10 +42,11 @@ def serve(options: Mapping[str, Any], socket_path: str, ready: Callable[[Mapping
     del server
 
 
-def _parameters(binding: Any, options: Mapping[str, Any], socket_path: str) -> Any:
+def parameters_for(binding: Any, options: Mapping[str, Any], address: str) -> Any:
+    """What llama.cpp is told; `address` is a Unix socket's path or a host's name."""
     parameters = binding.CommonParams()
     parameters.model.path = options["model"]
-    parameters.hostnames = [socket_path]
+    parameters.hostnames = [address]
     parameters.n_parallel = options["parallel"]
     # Room for every slot's whole context: llama.cpp ends all running requests when a shared cache overflows.
     parameters.n_ctx = options["parallel"] * options["context"]

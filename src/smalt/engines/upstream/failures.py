@@ -5,27 +5,27 @@ from typing import Any
 
 import orjson
 
-from smalt.core.errors import ApiError, UpstreamFailed
+from smalt.core.errors import (
+    ApiError,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    UpstreamFailed,
+)
 
 KEY_REFUSED = frozenset({401, 403})
 PASSED_ON = frozenset({400, 404, 409, 413, 415, 422})
 BUSY = frozenset({429, 503})
+KINDS: dict[int, type[ApiError]] = {
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+    429: RateLimited,
+    503: UpstreamFailed,
+}
 LONGEST_QUOTE = 500
-
-
-class UpstreamRefused(ApiError):  # noqa: N818 - the family's members say what happened
-    """An upstream's own refusal, handed on with its status, type, code, param and message."""
-
-    def __init__(self, status: int, fault: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-        super().__init__(
-            _text(fault.get("message")) or f"The upstream answered with status {status}.",
-            param=_text(fault.get("param")),
-            code=_text(fault.get("code")),
-            headers=headers,
-        )
-        # One class stands for many statuses here, so what is fixed elsewhere is set for each instance.
-        self.status = status  # pyright: ignore[reportAttributeAccessIssue]
-        self.type = _text(fault.get("type")) or "invalid_request_error"  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...] = ()) -> ApiError:
@@ -38,7 +38,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, secrets: tuple
         )
     fault = _fault(_without(body, secrets))
     if status in BUSY or (status in PASSED_ON and fault is not None):
-        return UpstreamRefused(status, fault or {}, _retry_headers(headers))
+        return _handed_on(status, fault or {}, _retry_headers(headers))
     said = _text((fault or {}).get("message"))
     reason = f" and said: {said[:LONGEST_QUOTE]}" if said else ", without an error object"
     advice = " Check its base_url." if status in {404, 405} else ""
@@ -58,6 +58,16 @@ def stream_failure(fault: Any, secrets: tuple[str, ...] = ()) -> UpstreamFailed:
         param=_text(said.get("param")),
         code=_text(said.get("code")) or "upstream_failed",
     )
+
+
+def _handed_on(status: int, fault: Mapping[str, Any], headers: Mapping[str, str]) -> ApiError:
+    """The upstream's own refusal, with its status, type, code, param and message."""
+    message = _text(fault.get("message")) or f"The upstream answered with status {status}."
+    kind = KINDS.get(status, InvalidRequest)
+    error = kind(message, param=_text(fault.get("param")), code=_text(fault.get("code")), headers=headers)
+    # What each class of ours fixes is the upstream's to say here.
+    vars(error).update(status=status, type=_text(fault.get("type")) or kind.type)
+    return error
 
 
 def _fault(body: bytes) -> Mapping[str, Any] | None:

@@ -1,0 +1,90 @@
+"""The commands below `smalt bench`; each imports its measurement when it is called."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Measure Smalt against the engines it runs.")
+
+Quick = Annotated[bool, typer.Option("--quick", help="One short pair: shows that it runs, not how fast.")]
+PairCount = Annotated[int | None, typer.Option("--pairs", min=1, help="How many pairs of turns.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, ready to paste.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured to FILE.")]
+Model = Annotated[str, typer.Option("--deployment", help="The deployment whose weights are measured.")]
+OtherGateway = Annotated[
+    str | None,
+    typer.Option(
+        "--litellm",
+        metavar="COMMAND",
+        help="Command that starts another gateway, for comparison; {port} and {upstream} are filled in.",
+    ),
+]
+
+
+@app.command()
+def chat(
+    deployment: Model = "gpt-4o-mini",
+    quick: Quick = False,
+    pairs: PairCount = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """Chat streams against the engine's own HTTP listener."""
+    from smalt.cli.bench.chat import QUICK, Plan, measure
+    from smalt.cli.bench.deployments import on_disk
+
+    plan = QUICK if quick else Plan(pairs=pairs or Plan.pairs)
+    measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
+
+
+@app.command()
+def embeddings(
+    deployment: Model = "text-embedding-3-small",
+    quick: Quick = False,
+    pairs: PairCount = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """Embeddings over HTTP against a bare onnxruntime loop."""
+    from smalt.cli.bench.deployments import on_disk
+    from smalt.cli.bench.embeddings import QUICK, Plan, measure
+
+    plan = QUICK if quick else Plan(pairs=pairs or Plan.pairs)
+    measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
+
+
+@app.command()
+def gateway(
+    litellm: OtherGateway = None,
+    quick: Quick = False,
+    pairs: PairCount = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """Pass-through to a stub upstream: requests, paced chunks, many open streams."""
+    from smalt.cli.bench.gateway import QUICK, Plan, measure
+
+    plan = QUICK if quick else Plan(pairs=pairs or Plan.pairs)
+    measure(plan, _command(), litellm).show(as_markdown=markdown, json_file=json)
+
+
+@app.command()
+def start(
+    deployment: Model = "gpt-4o-mini",
+    quick: Quick = False,
+    pairs: PairCount = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """CPU and memory until ready, and the first token from cold."""
+    from smalt.cli.bench.deployments import on_disk
+    from smalt.cli.bench.start import QUICK, Plan, measure
+
+    plan = QUICK if quick else Plan(starts=pairs or Plan.starts)
+    measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
+
+
+def _command() -> str:
+    return " ".join(["smalt", *(word for word in sys.argv[1:] if word != "--markdown")])

@@ -1,0 +1,76 @@
+"""Each benchmark runs from end to end, as small as it can be; what it measures is nobody's business here."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from smalt.cli.bench import chat, embeddings, gateway, start
+from smalt.cli.bench.load import Load
+from smalt.cli.bench.report import Report
+from smalt.cli.bench.servers import Server, smalt_server
+from smalt.core.settings import load_settings
+from smalt.engines.protocols import Deployment
+from smalt.models.catalog import Catalog
+from smalt.models.progress import Silent
+
+ECHO = Deployment("echo", "echo", "echo", frozenset({"chat_completion"}), options={"tokens": 4})
+TINY_CHAT = chat.Plan(pairs=1, turns={1: 1, 2: 1}, tokens=4, first_tokens=2)
+TINY_GATEWAY = replace(gateway.QUICK, requests=64, streams=16, chunks=5, open_streams=50, open_seconds=1)
+
+
+@pytest.fixture
+def echo_server() -> Iterator[Server]:
+    with smalt_server({"bench": {"engine": "echo", "options": {"tokens": 4}}}) as server:
+        yield server
+
+
+def figures(report: Report) -> dict[str, float]:
+    found = {line.what: line.figure.median for line in report.lines}
+    assert all(math.isfinite(figure) for figure in found.values())
+    assert report.command in report.markdown()
+    return found
+
+
+def test_chat_runs_on_any_two_servers(echo_server: Server) -> None:
+    side = chat.Side(echo_server.target(chat.PATH), echo_server.tree, {"model": "bench"})
+    with Load() as load:
+        found = figures(chat.Chat(TINY_CHAT, load, side, side).report("smalt bench chat"))
+    assert "tokens a second, 2 concurrent" in found
+    assert "added time to first token, prompt in the cache" in found
+
+
+def test_gateway_runs_and_loses_no_stream() -> None:
+    found = figures(gateway.measure(TINY_GATEWAY, "smalt bench gateway"))
+    assert found["streams lost"] == 0
+    assert found["CPU a paced chunk, 16 streams"] > 0
+
+
+def test_another_gateway_can_be_compared(echo_server: Server) -> None:
+    report = Report("", "smalt bench gateway")
+    plan = replace(TINY_GATEWAY, requests=64)
+    body_model = {"pace-10": {"engine": "echo"}}
+    with smalt_server(body_model) as other, Load() as load:
+        target = other.target(gateway.PATH)
+        gateway.Gateway(plan, report, load, other, target).against("itself", target)
+    assert figures(report)
+
+
+def test_start_runs() -> None:
+    found = figures(start.measure(ECHO, start.QUICK, "smalt bench start"))
+    assert found["CPU until ready"] > 0
+    assert found["memory when ready, no model loaded"] > 1
+
+
+@pytest.mark.real
+def test_chat_and_embeddings_run_against_the_naked_engines(starter_data_dir) -> None:
+    settings = load_settings(data_dir=starter_data_dir)
+    catalog = Catalog(settings)
+    model = catalog.find("gpt-4o-mini").fetched(settings, Silent())
+    small = replace(model, options={"context": 512})
+    found = figures(chat.measure(small, TINY_CHAT, "smalt bench chat"))
+    assert found["our CPU of the engine's, 1 concurrent"] > 0
+    model = catalog.find("text-embedding-3-small").fetched(settings, Silent())
+    found = figures(embeddings.measure(model, embeddings.Plan(pairs=1, texts=64), "smalt bench embeddings"))
+    assert found["texts a second"] > 0
