@@ -109,9 +109,9 @@ def prompt(**fields: Any) -> CreateCompletionRequest:
 
 def spelled(entries: list[TokenLogprob]) -> str:
     """The text that tokens make together, by their bytes where they have any."""
-    return b"".join(bytes(entry.bytes) if entry.bytes is not None else entry.token.encode() for entry in entries).decode(
-        errors="replace"
-    )
+    return b"".join(
+        bytes(entry.bytes) if entry.bytes is not None else entry.token.encode() for entry in entries
+    ).decode(errors="replace")
 
 
 class ChatEngineSuite:
@@ -197,7 +197,9 @@ class ChatEngineSuite:
         assert isinstance(answer["age"], int)
 
     async def test_any_json_object_can_be_asked_for(self, engine: ChatEngine):
-        told = await heard(engine.chat(chat(response_format={"type": "json_object"}, max_completion_tokens=400, seed=3)))
+        told = await heard(
+            engine.chat(chat(response_format={"type": "json_object"}, max_completion_tokens=400, seed=3))
+        )
         if told.reasons[0] == "stop":
             assert isinstance(json.loads(told.texts[0]), dict)
 
@@ -209,7 +211,7 @@ class ChatEngineSuite:
 
     async def test_closing_early_ends_the_work(self, engine: ChatEngine):
         async with asyncio.timeout(10):
-            async with aclosing(engine.chat(chat(max_completion_tokens=500, stream=True))) as events:  # pyright: ignore
+            async with aclosing(engine.chat(chat(max_completion_tokens=500, stream=True))) as events:
                 async for event in events:
                     if isinstance(event, ChatDelta):
                         break

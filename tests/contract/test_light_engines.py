@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from contract.engine_suites import ChatEngineSuite, CompletionEngineSuite, EmbeddingEngineSuite
 from pydantic import SecretStr
-from serving import Served, serving
 
+from contract.engine_suites import ChatEngineSuite, CompletionEngineSuite, EmbeddingEngineSuite
+from serving import Served, serving
 from smalt.core.settings import DeploymentSettings, Settings
 from smalt.engines.echo import EchoEngine
 from smalt.engines.protocols import Deployment
@@ -18,7 +18,9 @@ from smalt.engines.upstream import UpstreamEngine
 def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of our own, which speaks OpenAI's wire."""
     folder: Path = tmp_path_factory.mktemp("far")
-    with serving(Settings(data_dir=folder, starter=False, deployments={"m": DeploymentSettings(engine="echo")})) as served:
+    with serving(
+        Settings(data_dir=folder, starter=False, deployments={"m": DeploymentSettings(engine="echo")})
+    ) as served:
         yield served
 
 

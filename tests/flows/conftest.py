@@ -13,6 +13,7 @@ from pathlib import Path
 
 import openai
 import pytest
+
 from serving import Served, serving_echoes
 
 SMALT = (sys.executable, "-c", "from smalt.cli import main; main()")

@@ -47,7 +47,8 @@ def test_token_ids_are_a_prompt_too(client: openai.OpenAI):
 
 
 @pytest.mark.parametrize(
-    ("fields", "param"), [({"suffix": "the end"}, "suffix"), ({"best_of": 1, "n": 2}, "best_of"), ({"logprobs": 9}, "logprobs")]
+    ("fields", "param"),
+    [({"suffix": "the end"}, "suffix"), ({"best_of": 1, "n": 2}, "best_of"), ({"logprobs": 9}, "logprobs")],
 )
 def test_a_field_that_cannot_be_honoured_is_named(client: openai.OpenAI, fields: dict[str, Any], param: str):
     with pytest.raises(openai.BadRequestError) as refusal:
@@ -61,8 +62,7 @@ def test_a_model_that_cannot_continue_texts_says_so(client: openai.OpenAI):
 
 
 def test_a_stream_that_breaks_ends_with_an_error_event(client: openai.OpenAI):
-    words: list[str] = []
+    stream = complete(client, model="fragile", stream=True)
+    assert [next(stream).choices[0].text for _ in range(2)] == ["once", " upon"]
     with pytest.raises(openai.APIError, match="fail_after"):
-        for chunk in complete(client, model="fragile", stream=True):
-            words.append(chunk.choices[0].text)
-    assert words == ["once", " upon"]
+        next(stream)

@@ -12,6 +12,8 @@ from smalt.core.errors import ApiError, TimedOut, Unavailable
 from smalt.http.call import call_of
 
 GRACE_SECONDS = 5.0
+UNWATCHED_SECONDS = 0.03
+"""Most requests are done by then, and never pay for the task that listens for a disconnect."""
 
 
 class ClientGone(Exception):  # noqa: N818 - it is no error that anyone is told about
@@ -57,6 +59,7 @@ class Interruptible:
         self._started_at = call_of(scope).started_at
         self._reason: Exception | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._later: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -70,8 +73,8 @@ class Interruptible:
         return self
 
     def watch(self, receive: Receive) -> None:
-        """From now on, treat a disconnect as a reason to stop; the request's body must have been read."""
-        self._watcher = asyncio.get_running_loop().create_task(self._watch(receive))
+        """Soon, treat a disconnect as a reason to stop; the request's body must have been read."""
+        self._later = asyncio.get_running_loop().call_later(UNWATCHED_SECONDS, self._start_watching, receive)
 
     def interrupt(self, reason: Exception) -> None:
         """Cancel the work; the first reason counts."""
@@ -82,6 +85,9 @@ class Interruptible:
     def _time_is_up(self) -> None:
         message = f"The request took longer than {self._limit:g} seconds. Ask for less, or raise "
         self.interrupt(TimedOut(message + "limits.request_timeout_seconds."))
+
+    def _start_watching(self, receive: Receive) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch(receive))
 
     async def _watch(self, receive: Receive) -> None:
         with suppress(asyncio.CancelledError):
@@ -94,6 +100,8 @@ class Interruptible:
     ) -> None:
         self._timer.cancel()
         self._stopping.discard(self)
+        if self._later is not None:
+            self._later.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
         if self._reason is None:

@@ -67,7 +67,9 @@ def test_choices_may_come_in_turns_and_each_begins_with_its_role():
 
 
 def test_choices_begin_in_order_because_the_sdk_counts_on_it():
-    chunks = stamped(ChatDelta(2, "c"), ChatDelta(0, "a"), *(ChatDelta(place, finish_reason="stop") for place in range(3)))
+    chunks = stamped(
+        ChatDelta(2, "c"), ChatDelta(0, "a"), *(ChatDelta(place, finish_reason="stop") for place in range(3))
+    )
     assert [chunk["choices"][0]["index"] for chunk in chunks] == [0, 1, 2, 2, 0, 0, 1, 2]
 
 
@@ -147,7 +149,11 @@ def test_a_call_without_a_name_is_the_engines_failure():
 
 def test_the_older_way_writes_a_function_call_and_its_finish_reason():
     call = ToolCallDelta(0, "{", id="call_1", name="look")
-    events = (ChatDelta(tool_calls=(call,)), ChatDelta(tool_calls=(ToolCallDelta(0, "}"),)), ChatDelta(finish_reason="tool_calls"))
+    events = (
+        ChatDelta(tool_calls=(call,)),
+        ChatDelta(tool_calls=(ToolCallDelta(0, "}"),)),
+        ChatDelta(finish_reason="tool_calls"),
+    )
     assert deltas(stamped(*events, calls_functions=True)) == [
         {"role": "assistant", "content": None, "function_call": {"name": "look", "arguments": "{"}, "refusal": None},
         {"function_call": {"arguments": "}"}},

@@ -33,9 +33,11 @@ def word(draw: st.DrawFn, choice: int) -> ChatDelta:
 def calls(draw: st.DrawFn, choice: int) -> list[ChatDelta]:
     pieces: list[ChatDelta] = []
     for index in range(draw(st.integers(0, 2))):
-        pieces.append(ChatDelta(choice, tool_calls=(ToolCallDelta(index, draw(TEXT), f"call_{index}", f"tool{index}"),)))
-        for arguments in draw(st.lists(TEXT, max_size=3)):
-            pieces.append(ChatDelta(choice, tool_calls=(ToolCallDelta(index, arguments),)))
+        pieces.append(
+            ChatDelta(choice, tool_calls=(ToolCallDelta(index, draw(TEXT), f"call_{index}", f"tool{index}"),))
+        )
+        more = draw(st.lists(TEXT, max_size=3))
+        pieces += [ChatDelta(choice, tool_calls=(ToolCallDelta(index, arguments),)) for arguments in more]
     return pieces
 
 

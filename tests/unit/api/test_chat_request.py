@@ -54,7 +54,7 @@ def test_results_follow_their_calls():
     asked(HI, CALLED, RESULT)
     with pytest.raises(InvalidRequest, match="must be a response to a preceding"):
         asked(HI, RESULT)
-    with pytest.raises(InvalidRequest, match="must be followed by tool messages.*call_1"):
+    with pytest.raises(InvalidRequest, match=r"must be followed by tool messages.*call_1"):
         asked(HI, CALLED, HI)
     with pytest.raises(InvalidRequest, match="must be followed by tool messages"):
         asked(HI, CALLED)

@@ -17,11 +17,9 @@ def path(tmp_path: Path) -> str:
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    request = await reader.readline()
-    if request == b"GET /health HTTP/1.1\r\n":
+    if await reader.readline() == b"GET /health HTTP/1.1\r\n":
         writer.write(b"HTTP/1.1 503 Loading\r\n\r\n")
-    else:
-        await asyncio.sleep(5)
+    await reader.read()
     writer.close()
 
 
@@ -30,6 +28,8 @@ async def http_server(path: str) -> AsyncIterator[None]:
     server = await asyncio.start_unix_server(answer, path)
     yield
     server.close()
+    await server.wait_closed()
+    await asyncio.sleep(0.01)
 
 
 async def test_any_status_is_an_answer(http_server: None, path: str):

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from random import getrandbits
-from typing import Final
 
 from smalt.api.accounting import Tally, usage_json
 from smalt.api.generation import Chunk

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import os
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Literal
@@ -49,6 +50,15 @@ class Worker:
         return max(self.spec.memory_bytes, resident_bytes(pid) if pid else 0)
 
     @property
+    def is_dying(self) -> bool:
+        """Whether its end has begun, though nobody has told us yet."""
+        pid = self.process.pid
+        if self.fault or not is_listening(self.process.socket_path):
+            return True
+        # A process gives up its memory before its sockets: who saw a connection end may ask before they are all closed.
+        return sys.platform == "linux" and pid is not None and not resident_bytes(pid)
+
+    @property
     def is_idle(self) -> bool:
         """Whether it may be stopped without anybody noticing."""
         return self.state == "ready" and self.holders == 0
@@ -79,7 +89,7 @@ class Supervisor:
             except BaseException:
                 self.release(worker)
                 raise
-            if worker.state == "ready" and is_listening(worker.process.socket_path):
+            if worker.state == "ready" and not worker.is_dying:
                 return worker
             # It died a moment ago and we have not been told yet, or it was stopped while it started.
             self.release(worker)

@@ -12,13 +12,19 @@ TREE = {
     "$defs": {
         "node": {
             "type": "object",
-            "properties": {"left": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}, "value": {"type": "integer"}},
+            "properties": {
+                "left": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]},
+                "value": {"type": "integer"},
+            },
             "required": ["left", "value"],
         }
     },
     "$ref": "#/$defs/node",
 }
-ENDLESS = {"$defs": {"a": {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "required": ["a"]}}, "$ref": "#/$defs/a"}
+ENDLESS = {
+    "$defs": {"a": {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "required": ["a"]}},
+    "$ref": "#/$defs/a",
+}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,12 @@ ENDLESS = {"$defs": {"a": {"type": "object", "properties": {"a": {"$ref": "#/$de
         {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "minItems": 2},
         {"type": "object", "properties": {"a": {"type": "string"}, "b": {}}, "required": ["a"]},
         {"properties": {"a": {"enum": [1]}}, "required": ["a"]},
-        {"allOf": [{"properties": {"a": {"type": "integer"}}, "required": ["a"]}, {"required": ["b"], "properties": {"b": {"const": 1}}}]},
+        {
+            "allOf": [
+                {"properties": {"a": {"type": "integer"}}, "required": ["a"]},
+                {"required": ["b"], "properties": {"b": {"const": 1}}},
+            ]
+        },
         {"anyOf": [{"type": "string", "pattern": "^unmatchable$"}, {"type": "integer"}]},
         TREE,
     ],

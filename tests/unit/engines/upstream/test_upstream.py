@@ -156,7 +156,9 @@ async def test_text_completions_are_read_with_their_log_probabilities(stub: Any,
 
 
 @pytest.mark.parametrize("as_text", [True, False])
-async def test_embeddings_are_read_from_base64_and_from_numbers_in_any_order(stub: Any, open_engine: Any, as_text: bool):
+async def test_embeddings_are_read_from_base64_and_from_numbers_in_any_order(
+    stub: Any, open_engine: Any, as_text: bool
+):
     def vector(*numbers: float) -> str | list[float]:
         return b64encode(pack(f"<{len(numbers)}f", *numbers)).decode() if as_text else list(numbers)
 
