@@ -234,6 +234,7 @@ async def test_a_killed_host_takes_its_workers_along_and_is_started_again(launch
         worker, killed = (await call(client, spec()))["pid"], host.pid
         os.kill(killed, signal.SIGKILL)
         await eventually(lambda: is_gone(worker))
+        assert await client.status() == []
         assert (await call(client, spec(), said="again"))["said"] == "again"
         assert host.pid != killed
 

@@ -1,9 +1,9 @@
 """How chat and text completions are generated: from a leased engine's events to chunks, and from chunks to bytes."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import orjson
 
@@ -68,8 +68,8 @@ class Generation:
         try:
             async with (
                 self.models.lease(asked.model, ability) as engine,
-                _closing(begin(engine)) as events,
-                _closing(self.content_filter.watch(events)) as watched,
+                _Closing(begin(engine)) as events,
+                _Closing(self.content_filter.watch(events)) as watched,
             ):
                 async for event in watched:
                     for chunk in stamper.stamp(event):
@@ -96,11 +96,17 @@ async def folded(chunks: AsyncGenerator[Chunk], fold: Fold) -> Chunk:
     return fold.answer()
 
 
-@asynccontextmanager
-async def _closing(items: AsyncIterator[Item]) -> AsyncGenerator[AsyncIterator[Item]]:
-    """Give the iterator, and close it at the end if it can be closed, as generators can."""
-    try:
-        yield items
-    finally:
-        if isinstance(items, AsyncGenerator):
-            await items.aclose()
+class _Closing(Generic[Item]):
+    """Gives an iterator, and closes it at the end if it can be closed, as generators can."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: AsyncIterator[Item]) -> None:
+        self._items = items
+
+    async def __aenter__(self) -> AsyncIterator[Item]:
+        return self._items
+
+    async def __aexit__(self, *failure: object) -> None:
+        if isinstance(self._items, AsyncGenerator):
+            await cast("AsyncGenerator[Item]", self._items).aclose()

@@ -1,7 +1,8 @@
 """The entry of a worker process: `python -m smalt.engines.worker --socket PATH --ready-fd N`, its spec on stdin.
 
-Standard input stays open as long as the engine host lives; its end is the order to die. What is written to standard
-output and standard error goes to the host's log.
+The spec's `options["env"]` is put in the environment before the target is imported, for libraries that read it as
+they load. Standard input stays open as long as the engine host lives; its end is the order to die. What is written to
+standard output and standard error goes to the host's log.
 """
 
 import importlib

@@ -15,13 +15,15 @@ from smalt.http.call import Call
 access = logging.getLogger("smalt.access")
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+UNPRINTED = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
 LOUD_LIBRARIES = ("aiohttp", "asyncio", "sqlalchemy", "alembic")
 
 
 def configure(settings: LogSettings) -> None:
     """Send all logs of this process to standard error in the chosen form."""
     # Nobody prints these, and finding them out costs as much as a line's text.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
+    for name in UNPRINTED:
+        setattr(logging, name, False)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if settings.format == "json" else TextLines())
     root = logging.getLogger()

@@ -16,7 +16,7 @@ from smalt.core.settings import LogSettings
 from smalt.http.answers import Json
 from smalt.http.dependencies import CurrentCall
 from smalt.http.event_stream import EventStream, data
-from smalt.http.logging import JsonLines, TextLines, configure
+from smalt.http.logging import UNPRINTED, JsonLines, TextLines, configure
 from smalt.http.routing import Router
 
 router = Router()
@@ -192,7 +192,10 @@ def test_an_exception_is_in_the_log_in_both_forms() -> None:
 def root_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
+    flags = {name: getattr(logging, name, True) for name in UNPRINTED}
     yield
+    for name, value in flags.items():
+        setattr(logging, name, value)
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.getLogger("uvicorn.access").disabled = False

@@ -1,7 +1,6 @@
 """Lending engines to requests."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -172,21 +171,6 @@ async def test_closing_during_a_pull_ends_the_pull(tmp_path, other_engines):
 async def test_deployments_are_listed_with_the_starter(tmp_path, other_engines):
     names = [deployment.name for deployment in Models(made(tmp_path, "in_process")).deployments()]
     assert names == ["smollm2-135m-instruct", "gemma-3-270m", "all-minilm-l6-v2", "mine"]
-
-
-async def test_a_lease_of_an_open_engine_costs_microseconds(tmp_path, other_engines):
-    models = Models(made(tmp_path, "in_process"))
-
-    async def leases(count: int) -> float:
-        begin = time.process_time()
-        for _ in range(count):
-            async with models.lease("mine", EmbeddingEngine):
-                pass
-        return (time.process_time() - begin) / count
-
-    await leases(10)
-    assert min([await leases(500) for _ in range(5)]) < 20e-6
-    await models.close()
 
 
 def test_our_own_engine_wins_over_another_package_s_of_the_same_name(other_engines):

@@ -15,7 +15,7 @@ from smalt.cli.bench.words import passages
 from smalt.engines.protocols import Deployment
 
 PATH = "/chat/completions"
-WORDS_IN = 55
+WORDS_IN = 44
 PARALLEL = 16
 # Turns that only put the prompt into the caches.
 FILLING_TURNS = 2

@@ -25,6 +25,7 @@ OtherGateway = Annotated[
 
 @app.command()
 def chat(
+    *,
     deployment: Model = "gpt-4o-mini",
     quick: Quick = False,
     pairs: PairCount = None,
@@ -41,6 +42,7 @@ def chat(
 
 @app.command()
 def embeddings(
+    *,
     deployment: Model = "text-embedding-3-small",
     quick: Quick = False,
     pairs: PairCount = None,
@@ -57,6 +59,7 @@ def embeddings(
 
 @app.command()
 def gateway(
+    *,
     litellm: OtherGateway = None,
     quick: Quick = False,
     pairs: PairCount = None,
@@ -72,6 +75,7 @@ def gateway(
 
 @app.command()
 def start(
+    *,
     deployment: Model = "gpt-4o-mini",
     quick: Quick = False,
     pairs: PairCount = None,

@@ -35,15 +35,14 @@ class SocketFolder:
     """A private folder for the sockets of one host, ours as long as we hold its lock."""
 
     def __init__(self, data_dir: Path) -> None:
-        parent, prefix = data_dir.absolute() / "run", ""
+        parent = data_dir.absolute() / "run"
         if len(os.fsencode(parent)) > LONGEST_FOLDER:
-            parent, prefix = _temporary_folder(), f"smalt-{os.getuid()}-"
-        else:
-            parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            parent.chmod(0o700)
-        with _locked(parent / f"{prefix}{LOCK}"):
-            _remove_left_over(parent, prefix)
-            self.path = parent / f"{prefix}{secrets.token_hex(4)}"
+            parent = _temporary_folder()
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        parent.chmod(0o700)
+        with _locked(parent / LOCK):
+            _remove_left_over(parent)
+            self.path = parent / secrets.token_hex(4)
             self.path.mkdir(mode=0o700)
             self._lock = _take(self.path / LOCK)
 
@@ -54,8 +53,19 @@ class SocketFolder:
 
 
 def _temporary_folder() -> Path:
-    folder = Path(tempfile.gettempdir())
-    return folder if len(os.fsencode(folder)) <= LONGEST_FOLDER else Path("/tmp")  # noqa: S108 a 0700 folder inside
+    """Our own folder among everybody's; when somebody else took its name, one that nobody can guess."""
+    common = Path(tempfile.gettempdir())
+    if len(os.fsencode(common)) > LONGEST_FOLDER:
+        common = Path("/tmp")  # noqa: S108 the folder in it is private
+    folder = common / f"smalt-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    return folder if _is_our_folder(folder) else Path(tempfile.mkdtemp(prefix="smalt-", dir=common))
+
+
+def _is_our_folder(path: Path) -> bool:
+    about = path.lstat()
+    return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
 
 
 def _take(path: Path) -> IO[bytes]:
@@ -75,14 +85,12 @@ def _locked(path: Path) -> Generator[None]:
         yield
 
 
-def _remove_left_over(parent: Path, prefix: str) -> None:
+def _remove_left_over(parent: Path) -> None:
     """Remove the folders of servers that were killed: nobody holds their locks."""
-    for folder in parent.glob(f"{prefix}*"):
-        about = folder.lstat()
-        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
-            continue
-        with suppress(OSError), _take(folder / LOCK):
-            _empty(folder)
+    for folder in parent.iterdir():
+        if _is_our_folder(folder):
+            with suppress(OSError), _take(folder / LOCK):
+                _empty(folder)
 
 
 def _empty(folder: Path) -> None:

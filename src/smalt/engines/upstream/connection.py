@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
@@ -43,11 +42,13 @@ class Connection:
 
     async def json(self, path: str, body: bytes) -> dict[str, Any]:
         """Post `body` and read the whole answer, which must be a JSON object."""
-        async with self._posted(path, body) as response:
-            try:
-                received = await response.read()
-            except Broken as error:
-                raise self._broken(error) from None
+        response = await self._post(path, body)
+        try:
+            received = await response.read()
+        except Broken as error:
+            raise self._broken(error) from None
+        finally:
+            response.close()
         try:
             answer = orjson.loads(received)
         except orjson.JSONDecodeError:
@@ -61,7 +62,8 @@ class Connection:
 
         A stream that ends without `[DONE]` ends here too: what is missing then is for the reader to see.
         """
-        async with self._posted(path, body) as response:
+        response = await self._post(path, body)
+        try:
             if response.content_type == "application/json":
                 raise self._nonsense("one JSON object, not with the stream it was asked for")
             decoder = EventDecoder()
@@ -74,20 +76,14 @@ class Connection:
             for data in decoder.close():
                 if data != b"[DONE]":
                     yield data
+        finally:
+            # Has no effect on a body that was read to its end: its connection is already back in the pool.
+            response.close()
 
     async def close(self) -> None:
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
-
-    @asynccontextmanager
-    async def _posted(self, path: str, body: bytes) -> AsyncGenerator[aiohttp.ClientResponse]:
-        response = await self._post(path, body)
-        try:
-            yield response
-        finally:
-            # Has no effect on a body that was read to its end: its connection is already back in the pool.
-            response.close()
 
     async def _post(self, path: str, body: bytes) -> aiohttp.ClientResponse:
         attempt = 0
