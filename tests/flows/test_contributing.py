@@ -44,7 +44,7 @@ def shout_package(tmp_path, monkeypatch):
 
 def serving(tmp_path, **deployments):
     return create_app(
-        load_settings(data_dir=tmp_path / "data", starter=False, auth={"enabled": False}, deployments=deployments)
+        load_settings(data_dir=tmp_path, starter=False, auth={"enabled": False}, deployments=deployments)
     )
 
 

@@ -1,5 +1,6 @@
 """The commands below `smalt bench`; each imports its measurement when it is called."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -91,4 +92,12 @@ def start(
 
 
 def _command() -> str:
-    return " ".join(["smalt", *(word for word in sys.argv[1:] if word != "--markdown")])
+    """The command as it was typed, without where its report goes."""
+    words = iter(sys.argv[1:])
+    kept: list[str] = []
+    for word in words:
+        if word == "--json":
+            next(words, None)
+        elif word != "--markdown" and not word.startswith("--json="):
+            kept.append(word)
+    return shlex.join(["smalt", *kept])

@@ -19,6 +19,9 @@ from smalt.engines.protocols import ChatDelta, Usage
 
 Json = dict[str, Any]
 
+ALWAYS: Json = {"stream": True, "cache_prompt": True, "return_progress": True}
+"""What every request for tokens says. Progress is also how the server notices early that a client has left."""
+
 
 @dataclass(frozen=True)
 class Worker:
@@ -63,15 +66,13 @@ class Counts:
     def __init__(self) -> None:
         self.prompt_tokens = 0
         self.cached_tokens = 0
-        self._is_cache_known = False
 
     def see(self, event: Json) -> None:
         """Take in an event."""
         if not self.prompt_tokens:
             self.prompt_tokens = event["tokens_evaluated"]
-        if not self._is_cache_known and "timings" in event:
-            self._is_cache_known = True
-            self.cached_tokens = event["timings"]["cache_n"]
+        if not self.cached_tokens and (progress := event.get("prompt_progress")) is not None:
+            self.cached_tokens = progress["cache"]
 
 
 async def check_schemas(worker: Worker, plan: ChatPlan) -> None:
@@ -90,8 +91,8 @@ async def rendered(worker: Worker, plan: ChatPlan) -> str:
         raise
     except (EngineFailed, InvalidRequest) as error:
         raise _template_refused(error) from None
-    if not plan.thinks and prompt.rstrip().endswith(thinking.OPENING):
-        prompt = f"{prompt.rstrip()}\n{thinking.CLOSING}\n\n"
+    if prompt.rstrip().endswith(thinking.OPENING):
+        prompt = prompt.rstrip() + ("\n" if plan.thinks else f"\n{thinking.CLOSING}\n\n")
     return prompt + plan.prefix
 
 
@@ -102,18 +103,16 @@ def request_fields(plan: ChatPlan, prompt: str, group: list[ChatChoice]) -> Json
         "prompt": prompt,
         "n_predict": -1 if plan.max_tokens is None else plan.max_tokens,
         "n": len(group),
-        "stream": True,
-        "cache_prompt": True,
+        **ALWAYS,
     }
     if plan.grammar is not None:
         fields["grammar"] = plan.grammar
     if plan.top_logprobs is not None:
         fields["n_probs"] = max(1, plan.top_logprobs)
-    if plan.stops and plan.is_read_here:
-        # We may leave before the last event, which has the counts otherwise.
-        fields["timings_per_token"] = True
-    elif plan.stops:
+    if plan.stops and not plan.is_read_here:
         fields["stop"] = plan.stops
+    if plan.thinks and prompt.endswith(thinking.OPENED):
+        fields["generation_prompt"] = thinking.OPENED
     return fields
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from smalt.engines.llama_cpp.chat import Counts, Worker
+from smalt.engines.llama_cpp.chat import ALWAYS, Counts, Worker
 from smalt.engines.llama_cpp.completion_choice import TextChoice, likeliest
 from smalt.engines.llama_cpp.completion_plan import CompletionPlan, Prompt
 from smalt.engines.llama_cpp.failures import WorkerLost
@@ -107,14 +107,11 @@ def _request(plan: CompletionPlan, positions: range, candidates: range) -> tuple
         **seeded(plan.fields, plan.seed, candidates[0]),
         "n_predict": plan.max_tokens,
         "n": len(candidates),
-        "stream": True,
-        "cache_prompt": True,
+        **ALWAYS,
     }
     if plan.has_entries:
         fields["n_probs"] = max(1, plan.top_logprobs or 0)
-    if plan.stops and plan.has_entries:
-        fields["timings_per_token"] = True
-    elif plan.stops:
+    if plan.stops and not plan.has_entries:
         fields["stop"] = plan.stops
     if plan.suffix:
         return "/infill", {**fields, "input_prefix": plan.prompts[positions[0]], "input_suffix": plan.suffix}

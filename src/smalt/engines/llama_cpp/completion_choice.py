@@ -27,8 +27,9 @@ class TextChoice:
     def take(self, event: Json) -> CompletionDelta | None:
         """The delta that an event makes, if any."""
         self.completion_tokens = min(event["tokens_predicted"], self._plan.max_tokens)
-        text: str = event["content"]
-        if self._ledger is not None:
+        # llama.cpp makes one token even where none are wanted.
+        text: str = event["content"] if self._plan.max_tokens else ""
+        if self._ledger is not None and text:
             self._ledger.add(entries(event.get("completion_probabilities", ()), self._plan.top_logprobs or 0))
         reason: FinishReason | None = None
         if self._stops is not None:

@@ -27,8 +27,8 @@ class LlamaCppOptions(BaseModel):
     """Requests that generate at once; more wait. Each has room for `context` tokens, so memory grows with it."""
     threads: int | None = Field(None, ge=1, le=512)
     """Threads that compute; as many as there are processors."""
-    batch: int = Field(256, ge=32, le=4096)
-    """Prompt tokens computed in one go; while they are, other requests wait."""
+    batch: int = Field(128, ge=32, le=4096)
+    """Prompt tokens computed in one go; while they are, other requests wait and nobody can leave."""
     prompt_cache_bytes: int = Field(512 * 2**20, ge=0)
     """Memory for the state of earlier prompts that no slot holds any more; 0 keeps none."""
     chat_template: Path | None = None

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 from smalt.core.errors import UnsupportedParameter
-from smalt.engines.llama_cpp.chat import Worker, check_schemas, rendered
+from smalt.engines.llama_cpp.chat import ALWAYS, Worker, check_schemas, rendered
 from smalt.engines.llama_cpp.chat_plan import ChatPlan
 from smalt.engines.llama_cpp.failures import WorkerLost
 from smalt.engines.llama_cpp.logprobs import entries
@@ -44,7 +44,7 @@ def _fields(plan: ChatPlan, first: int, count: int) -> Json:
         **plan.template,
         **seeded(plan.fields, plan.seed, first),
         "n": count,
-        "stream": True,
+        **ALWAYS,
         "stream_options": {"include_usage": True},
         "timings_per_token": True,
         "reasoning_format": "deepseek",

@@ -8,6 +8,7 @@ from smalt.engines.llama_cpp.facts import ModelFacts
 Json = dict[str, Any]
 
 OPENING = "<think>"
+OPENED = "<think>\n"
 CLOSING = "</think>"
 
 UP_TO_ANSWER = r"/(?s:.*)<\/think>\s*/"
@@ -55,6 +56,7 @@ class ThoughtReader:
 
     def __init__(self, *, is_open: bool) -> None:
         self._text = ""
+        self._has_begun = False
         self.is_open = is_open
         """Whether there was a thought."""
         self.is_over = False
@@ -67,6 +69,9 @@ class ThoughtReader:
         self._text += piece
         if not self.is_open and not self._opened():
             return "", self._text if self.is_over else ""
+        if not self._has_begun:
+            self._text = self._text.lstrip("\n")
+            self._has_begun = bool(self._text)
         thought, closing, rest = self._text.partition(CLOSING)
         if closing:
             self.is_over = True
@@ -85,7 +90,7 @@ class ThoughtReader:
         start = self._text.lstrip()
         if start.startswith(OPENING):
             self.is_open = True
-            self._text = start.removeprefix(OPENING).removeprefix("\n")
+            self._text = start.removeprefix(OPENING)
         elif not OPENING.startswith(start):
             self.is_over = True
         return self.is_open
