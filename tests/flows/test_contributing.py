@@ -63,8 +63,8 @@ async def test_an_endpoint_is_added_in_one_place(tmp_path):
     exec(block("endpoint"), {"router": router, "ModelsDep": ModelsDep})
     include(app, router)
     for prefix, query in (("/v1", ""), ("/openai/v1", ""), ("/openai", "?api-version=2024-10-21")):
-        answer = await ask(app, "GET", f"{prefix}/models/parrot/abilities{query}")
-        assert "chat_completion" in answer.json()["abilities"]
+        answer = await ask(app, "GET", f"{prefix}/abilities{query}")
+        assert "chat_completion" in answer.json()["parrot"]
 
 
 async def test_an_engine_is_added_by_one_file_and_one_entry_point(tmp_path, shout_package):
