@@ -43,9 +43,7 @@ def shout_package(tmp_path, monkeypatch):
 
 
 def serving(tmp_path, **deployments):
-    return create_app(
-        load_settings(data_dir=tmp_path, starter=False, auth={"enabled": False}, deployments=deployments)
-    )
+    return create_app(load_settings(data_dir=tmp_path, starter=False, auth={"enabled": False}, deployments=deployments))
 
 
 async def ask(app, method, path, **arguments):

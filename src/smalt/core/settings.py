@@ -25,18 +25,20 @@ class Section(BaseModel):
 class ServerSettings(Section):
     """Where the server listens and how much of it there is."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    workers: int = Field(1, ge=1, le=64, description="API processes; they share one engine host.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="API processes; they share one engine host.")
 
 
 class AuthSettings(Section):
     """Who may call."""
 
     enabled: bool = Field(default=True, description="Ask for a key; may be false only on a loopback address.")
-    issuer: str | None = Field(None, description="Issuer of accepted Entra ID (OpenID Connect) tokens.")
-    audience: str | None = Field(None, description="Audience that accepted tokens must name.")
-    jwks_url: str | None = Field(None, description="Key set of the issuer; found by OpenID discovery when absent.")
+    issuer: str | None = Field(default=None, description="Issuer of accepted Entra ID (OpenID Connect) tokens.")
+    audience: str | None = Field(default=None, description="Audience that accepted tokens must name.")
+    jwks_url: str | None = Field(
+        default=None, description="Key set of the issuer; found by OpenID discovery when absent."
+    )
 
     @model_validator(mode="after")
     def _issuer_and_audience_together(self) -> Self:
@@ -48,45 +50,53 @@ class AuthSettings(Section):
 class LimitSettings(Section):
     """How much one key, one body and one request may take."""
 
-    requests_per_minute: int | None = Field(None, ge=1, description="Requests a minute per key; none when absent.")
-    tokens_per_minute: int | None = Field(None, ge=1, description="Tokens a minute per key; none when absent.")
-    body_bytes: int = Field(64 * 2**20, ge=1024, description="Largest JSON body.")
-    upload_bytes: int = Field(512 * 2**20, ge=1024, description="Largest multipart body.")
-    request_timeout_seconds: float = Field(600.0, gt=0, description="Longest time one request may work.")
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="Requests a minute per key; none when absent."
+    )
+    tokens_per_minute: int | None = Field(default=None, ge=1, description="Tokens a minute per key; none when absent.")
+    body_bytes: int = Field(default=64 * 2**20, ge=1024, description="Largest JSON body.")
+    upload_bytes: int = Field(default=512 * 2**20, ge=1024, description="Largest multipart body.")
+    request_timeout_seconds: float = Field(default=600.0, gt=0, description="Longest time one request may work.")
 
 
 class EngineSettings(Section):
     """How the engine host treats its workers."""
 
-    memory_bytes: int | None = Field(None, ge=2**20, description="Memory for all workers; 70 % of the machine's if absent.")
-    idle_seconds: float = Field(900.0, gt=0, description="An unused worker is stopped after this time.")
-    start_timeout_seconds: float = Field(120.0, gt=0, description="Longest time a worker may take to become ready.")
-    health_seconds: float = Field(10.0, gt=0, description="Time between two health checks of a worker.")
+    memory_bytes: int | None = Field(
+        default=None, ge=2**20, description="Memory for all workers; 70 % of the machine's if absent."
+    )
+    idle_seconds: float = Field(default=900.0, gt=0, description="An unused worker is stopped after this time.")
+    start_timeout_seconds: float = Field(
+        default=120.0, gt=0, description="Longest time a worker may take to become ready."
+    )
+    health_seconds: float = Field(default=10.0, gt=0, description="Time between two health checks of a worker.")
     entry_points: bool = Field(default=True, description="Load engines of other packages (entry points smalt.engines).")
 
 
 class LogSettings(Section):
     """What is written to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
-    format: Literal["json", "text"] = Field("text", description="One JSON object a line, or lines for people.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is written."
+    )
+    format: Literal["json", "text"] = Field(default="text", description="One JSON object a line, or lines for people.")
 
 
 class DeploymentSettings(Section):
     """One model name that clients may ask for: `[deployments.NAME]`."""
 
     engine: str = Field(description="An engine's entry point: llama_cpp, onnx_embedding, upstream, echo, …")
-    model: str | None = Field(None, description="The name answers carry; the upstream's own name for it.")
+    model: str | None = Field(default=None, description="The name answers carry; the upstream's own name for it.")
     abilities: list[Literal["chat_completion", "completion", "embeddings"]] | None = Field(
-        None, description="What it can do; the engine's usual abilities when absent."
+        default=None, description="What it can do; the engine's usual abilities when absent."
     )
     weights: dict[str, str] = Field(
         default_factory=dict[str, str],
         description="Role to source: pack:NAME, a path, or hf:OWNER/REPOSITORY/FILE[@REVISION].",
     )
     sha256: dict[str, str] = Field(default_factory=dict[str, str], description="Role to digest that must match.")
-    base_url: str | None = Field(None, description="Address of the OpenAI-compatible server (engine upstream).")
-    api_key: SecretStr | None = Field(None, description="Key for base_url; rather set it in the environment.")
+    base_url: str | None = Field(default=None, description="Address of the OpenAI-compatible server (engine upstream).")
+    api_key: SecretStr | None = Field(default=None, description="Key for base_url; rather set it in the environment.")
     options: dict[str, Any] = Field(default_factory=dict[str, Any], description="The engine's own options.")
 
 
@@ -125,7 +135,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the file that `SMALT_CONFIG` or `--config` names."""
         del dotenv_settings, file_secret_settings
-        path = Path(os.environ.get("SMALT_CONFIG", "smalt.toml"))
+        named = os.environ.get("SMALT_CONFIG")
+        if named is not None and not Path(named).is_file():
+            raise FileNotFoundError(f"There is no settings file {named}. Check SMALT_CONFIG.")
+        path = Path(named or "smalt.toml")
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
 
 

@@ -16,7 +16,7 @@ UNWATCHED_SECONDS = 0.03
 """Most requests are done by then, and never pay for the task that listens for a disconnect."""
 
 
-class ClientGone(Exception):  # noqa: N818 - it is no error that anyone is told about
+class ClientGone(Exception):
     """The client closed the connection before its answer was complete."""
 
 

@@ -36,7 +36,7 @@ class WorkerStatus:
     failures: int
 
 
-class HostLost(Exception):  # noqa: N818 an event, seen only in this module
+class HostLost(Exception):
     """The connection to the host ended before the answer came."""
 
 

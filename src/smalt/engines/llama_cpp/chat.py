@@ -111,8 +111,6 @@ def request_fields(plan: ChatPlan, prompt: str, group: list[ChatChoice]) -> Json
         fields["n_probs"] = max(1, plan.top_logprobs)
     if plan.stops and not plan.is_read_here:
         fields["stop"] = plan.stops
-    if plan.thinks and prompt.endswith(thinking.OPENED):
-        fields["generation_prompt"] = thinking.OPENED
     return fields
 
 

@@ -10,7 +10,7 @@ from smalt.engines.llama_cpp.messages import plain_messages, without_system_role
 from smalt.engines.llama_cpp.refusals import refuse_unsupported
 from smalt.engines.llama_cpp.sampling import sampling, stops
 from smalt.engines.llama_cpp.schema import grammar, json_rule
-from smalt.engines.llama_cpp.tools import ToolPlan, call_grammar, forced_prefix, instructions, tool_plan
+from smalt.engines.llama_cpp.tools import ANY_TEXT, ToolPlan, call_grammar, forced_prefix, instructions, tool_plan
 from smalt.schemas.chat import AzureCreateChatCompletionRequest, ResponseFormatJsonObject, ResponseFormatJsonSchema
 
 Json = dict[str, Any]
@@ -70,15 +70,15 @@ def plan_chat(body: AzureCreateChatCompletionRequest, facts: ModelFacts) -> Chat
     thinking_fields = thinking.template_fields(facts, body.reasoning_effort, wanted=wants_thought)
     thinks = _thinks(facts, thinking_fields) and wants_thought
     is_left_to_template = _is_left_to_template(facts, tools, thinks=thinks)
-    fields = sampling(body, facts)
-    if thinks and facts.has_think_tags:
-        fields.update(thinking.budget_fields(facts, body.reasoning_effort))
+    limited = thinking.limited_rule(facts, body.reasoning_effort) if thinks else None
     return ChatPlan(
         template={"messages": _messages(body, facts, tools), **_tool_fields(facts, tools), **thinking_fields},
-        fields=fields,
+        fields=sampling(body, facts),
         tools=tools,
         schema=schema,
-        grammar=_grammar(tools, schema, thinks=thinks),
+        grammar=_grammar(
+            tools, schema, thought=limited or (thinking.ANY_RULE if thinks else None), is_limited=bool(limited)
+        ),
         thinks=thinks,
         prefix=forced_prefix(tools) if tools.is_forced else "",
         stops=[] if tools.is_forced else stops(body),
@@ -123,12 +123,12 @@ def _tool_fields(facts: ModelFacts, tools: ToolPlan) -> Json:
     return {"tools": [tool.described() for tool in tools.tools], "parallel_tool_calls": tools.is_parallel}
 
 
-def _grammar(tools: ToolPlan, schema: AnswerSchema | None, *, thinks: bool) -> str | None:
+def _grammar(tools: ToolPlan, schema: AnswerSchema | None, *, thought: str | None, is_limited: bool) -> str | None:
     rule = None if schema is None else json_rule(schema.schema, lenient=schema.is_lenient)
     if tools.tools:
-        return call_grammar(tools, answer=rule, after_thought=thinks)
-    if rule is None:
+        return call_grammar(tools, answer=rule, thought=thought)
+    if rule is None and not is_limited:
         return None
-    if thinks:
-        return grammar(f"start: thought answer\nthought[lazy]: {thinking.UP_TO_ANSWER}\nanswer: {rule}\n")
-    return grammar(f"start: {rule}\n")
+    if thought is None:
+        return grammar(f"start: {rule}\n")
+    return grammar(f"start: thought answer\nthought[lazy]: {thought}\nanswer: {rule or ANY_TEXT}\n")

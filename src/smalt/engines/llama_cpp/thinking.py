@@ -8,14 +8,13 @@ from smalt.engines.llama_cpp.facts import ModelFacts
 Json = dict[str, Any]
 
 OPENING = "<think>"
-OPENED = "<think>\n"
 CLOSING = "</think>"
 
-UP_TO_ANSWER = r"/(?s:.*)<\/think>\s*/"
-"""In a grammar: everything before the answer itself."""
+ANY_RULE = r"/(?s:.*)<\/think>\s*/"
+"""The grammar rule of a thought of any length, up to the answer itself."""
 
-BUDGETS = {"minimal": 128, "low": 512, "medium": 2048}
-"""Most tokens of thought for an effort, where the template has no efforts of its own; more effort has no limit."""
+LONGEST_THOUGHTS = {"minimal": 512, "low": 2048, "medium": 8192}
+"""Most characters of thought for an effort, where the template has no efforts of its own; more effort has no limit."""
 
 EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 """The efforts that templates know."""
@@ -39,16 +38,11 @@ def template_fields(facts: ModelFacts, effort: str | None, *, wanted: bool) -> J
     return {}
 
 
-def budget_fields(facts: ModelFacts, effort: str | None) -> Json:
-    """How long the model may think."""
-    if effort not in BUDGETS or facts.thinking == "effort":
-        return {}
-    return {
-        "reasoning_budget_tokens": BUDGETS[effort],
-        "reasoning_budget_start_tag": OPENING,
-        "reasoning_budget_end_tags": [CLOSING],
-        "reasoning_budget_message": "",
-    }
+def limited_rule(facts: ModelFacts, effort: str | None) -> str | None:
+    """The grammar rule of a thought no longer than its effort; None when it has no limit."""
+    if facts.thinking == "effort" or effort not in LONGEST_THOUGHTS:
+        return None
+    return rf"/(?s:.{{0,{LONGEST_THOUGHTS[effort]}}})<\/think>\s*/"
 
 
 class ThoughtReader:

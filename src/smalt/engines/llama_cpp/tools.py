@@ -8,7 +8,6 @@ import orjson
 
 from smalt.core.errors import InvalidRequest, UnsupportedParameter, UnsupportedValue
 from smalt.engines.llama_cpp.schema import grammar, json_rule
-from smalt.engines.llama_cpp.thinking import UP_TO_ANSWER
 from smalt.schemas.chat import (
     AzureCreateChatCompletionRequest,
     ChatCompletionAllowedToolsChoice,
@@ -142,10 +141,10 @@ def forced_prefix(plan: ToolPlan) -> str:
     return f"{OPENING}{NAME}{named}"
 
 
-def call_grammar(plan: ToolPlan, *, answer: str | None = None, after_thought: bool = False) -> str:
-    """The grammar of an answer: text, or calls, or either; `answer` is the rule of the text where there is one."""
+def call_grammar(plan: ToolPlan, *, answer: str | None = None, thought: str | None = None) -> str:
+    """The grammar of an answer: text, or calls, or either; the text and the thought before it may have rules."""
     begin = f"begin: {_start(plan, answer)}"
-    rules = [f"start: thought begin\nthought[lazy]: {UP_TO_ANSWER}" if after_thought else "start: begin", begin]
+    rules = [f"start: thought begin\nthought[lazy]: {thought}" if thought else "start: begin", begin]
     if plan.mode == "auto":
         rules += [f"answer: {answer or ANY_TEXT}", f"opening[lazy]: {UP_TO_CALL}"]
     if plan.is_parallel:
