@@ -50,7 +50,7 @@ async def ask(app, method, path, **arguments):
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://smalt") as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
     ):
         return await client.request(method, path, **arguments)
 

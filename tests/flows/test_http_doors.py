@@ -33,7 +33,7 @@ async def app(tmp_path: Path) -> AsyncIterator[FastAPI]:
 
 @pytest.fixture
 async def stranger(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://smalt") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
         yield client
 
 
@@ -88,7 +88,9 @@ async def test_health_and_readiness_need_no_key(stranger: httpx2.AsyncClient) ->
 async def test_every_operation_is_served_on_the_mounts_it_declares_and_on_no_other(app: FastAPI) -> None:
     _, secret = await app.state.keys.create("walker", "default")
     transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://smalt", headers={"api-key": secret}) as client:
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="http://localhost", headers={"api-key": secret}
+    ) as client:
         for route in routes(app):
             for mount, prefix in PREFIXES.items():
                 method = next(iter(route.methods or ()))

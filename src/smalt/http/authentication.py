@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 from typing import Protocol
+from urllib.parse import urlsplit
 
-from smalt.core.settings import AuthSettings
+from smalt.core.settings import LOOPBACK, AuthSettings
 from smalt.http.call import ANONYMOUS, Call, Caller
-from smalt.http.refusals import MissingKey, WrongKey
+from smalt.http.refusals import ForeignHost, MissingKey, WrongKey
 from smalt.store.keys import digest
 
 OPEN_PATHS = frozenset(
@@ -74,7 +75,10 @@ class Authentication:
 
     async def caller_of(self, call: Call, headers: Headers) -> Caller:
         """The caller; raises `MissingKey`, `WrongKey` or `BadToken` for every path that is not open."""
-        if call.path in OPEN_PATHS or not self._is_enabled:
+        if call.path in OPEN_PATHS:
+            return ANONYMOUS
+        if not self._is_enabled:
+            _require_loopback_name(headers)
             return ANONYMOUS
         secret = _secret(headers)
         if not secret:
@@ -85,6 +89,13 @@ class Authentication:
         if key is None:
             raise WrongKey(secret)
         return Caller(key.id, key.name, key.project, key.requests_per_minute, key.tokens_per_minute)
+
+
+def _require_loopback_name(headers: Headers) -> None:
+    """Without keys, a page whose host name was made to point here must not get answers (DNS rebinding)."""
+    host = next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
+    if urlsplit(f"//{host}").hostname not in LOOPBACK:
+        raise ForeignHost(host)
 
 
 def _secret(headers: Headers) -> str:

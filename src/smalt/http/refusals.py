@@ -1,6 +1,6 @@
 """What the wire itself refuses, before any operation is asked: keys, paths, methods, versions."""
 
-from smalt.core.errors import AuthenticationFailed, InvalidRequest, MethodNotAllowed, NotFound
+from smalt.core.errors import AuthenticationFailed, InvalidRequest, MethodNotAllowed, NotFound, PermissionDenied
 
 CREATE_KEY = "`smalt keys create` makes a new one."
 
@@ -34,6 +34,16 @@ class BadToken(AuthenticationFailed):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Unauthorized. The access token was refused: {reason}.")
+
+
+class ForeignHost(PermissionDenied):
+    """The server answers without keys, and the request came under a name that is not loopback's."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"Without keys only requests to 127.0.0.1, [::1] or localhost are answered, not to '{host}'. Use one of "
+            "these names, or start the server with keys."
+        )
 
 
 class UnknownPath(NotFound):

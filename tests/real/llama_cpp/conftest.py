@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from smalt.engines.llama_cpp import LlamaCppEngine
-from smalt.engines.protocols import ChatDelta, Deployment, Usage, WorkerAddress
+from smalt.engines.protocols import ChatDelta, CompletionDelta, Deployment, Usage, WorkerAddress
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
+from smalt.schemas.completions import CreateCompletionRequest
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -149,11 +150,49 @@ async def folded(engine: LlamaCppEngine, **fields: Any) -> Answer:
     return answer
 
 
+class Text:
+    """The fold of one choice of a text completion."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.logprobs: list[Any] = []
+        self.finish: str | None = None
+
+
+async def continued(engine: LlamaCppEngine, prompt: Any = None, **fields: Any) -> tuple[dict[int, Text], Usage]:
+    """Every choice of a text completion, and the usage."""
+    body = CreateCompletionRequest.model_validate({"model": "small", "prompt": prompt, "max_tokens": 4, **fields})
+    texts: dict[int, Text] = {}
+    usage: Usage | None = None
+    async with asyncio.timeout(60):
+        async for event in engine.complete(body):
+            if isinstance(event, CompletionDelta):
+                text = texts.setdefault(event.choice, Text())
+                assert text.finish is None, "a delta after the end"
+                text.text += event.text
+                text.logprobs.extend(event.logprobs or ())
+                text.finish = event.finish_reason
+            elif isinstance(event, Usage):
+                usage = event
+    assert usage is not None
+    return dict(sorted(texts.items())), usage
+
+
 @pytest.fixture
 def ask() -> Any:
     return folded
 
 
 @pytest.fixture
+def complete() -> Any:
+    return continued
+
+
+@pytest.fixture
 def body() -> Any:
     return chat_body
+
+
+@pytest.fixture(scope="session")
+def run_worker() -> Any:
+    return running

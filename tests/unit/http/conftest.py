@@ -80,7 +80,7 @@ class Running:
 
     def stranger(self) -> httpx2.AsyncClient:
         """A client without a key."""
-        return httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app), base_url="http://smalt")
+        return httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app), base_url="http://localhost")
 
 
 Run = Callable[..., Awaitable[Running]]
@@ -105,7 +105,7 @@ async def run(tmp_path: Path, empty_database: Path) -> AsyncIterator[Run]:
             await stack.enter_async_context(app.router.lifespan_context(app))
             made = await app.state.keys.create("tester", "green")
             client = httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(app), base_url="http://smalt", headers={"api-key": made[1]}
+                transport=httpx2.ASGITransport(app), base_url="http://localhost", headers={"api-key": made[1]}
             )
             await stack.enter_async_context(client)
             return Running(app, client, made[1])

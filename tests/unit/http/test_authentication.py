@@ -10,7 +10,7 @@ from smalt.http.answers import Json
 from smalt.http.authentication import OPEN_PATHS, Authentication
 from smalt.http.call import Call
 from smalt.http.dependencies import CurrentCall
-from smalt.http.refusals import MissingKey, WrongKey, masked
+from smalt.http.refusals import ForeignHost, MissingKey, WrongKey, masked
 from smalt.http.routing import Router
 from smalt.store.keys import Key, digest
 
@@ -81,8 +81,15 @@ async def test_nothing_beside_the_allow_list_is_open(path: str) -> None:
 
 
 async def test_without_authentication_everybody_is_one_anonymous_caller() -> None:
-    caller = await authentication(enabled=False).caller_of(call(), [(b"api-key", b"anything")])
+    headers = [(b"api-key", b"anything"), (b"host", b"localhost:8080")]
+    caller = await authentication(enabled=False).caller_of(call(), headers)
     assert (caller.key_id, caller.project) == ("anonymous", "default")
+
+
+@pytest.mark.parametrize("host", [b"evil.example", b"evil.example:8080", b"127.0.0.1.evil.example", b"", b"10.0.0.1"])
+async def test_without_keys_only_loopback_names_are_answered(host: bytes) -> None:
+    with pytest.raises(ForeignHost, match=r"127\.0\.0\.1"):
+        await authentication(enabled=False).caller_of(call(), [(b"host", host)])
 
 
 def test_a_long_key_is_shown_by_its_ends_and_a_short_one_not_at_all() -> None:

@@ -213,7 +213,9 @@ async def test_a_keys_own_limit_wins(run) -> None:
 
 async def test_the_sdk_sees_a_rate_limit_error(run) -> None:
     running = await run(router, limits={"requests_per_minute": 1})
-    sdk = openai.AsyncOpenAI(base_url="http://smalt/v1", api_key=running.key, http_client=running.client, max_retries=0)
+    sdk = openai.AsyncOpenAI(
+        base_url="http://localhost/v1", api_key=running.key, http_client=running.client, max_retries=0
+    )
     await sdk.completions.create(model="m", prompt="x")
     with pytest.raises(openai.RateLimitError) as caught:
         await sdk.completions.create(model="m", prompt="x")

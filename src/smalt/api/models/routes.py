@@ -10,11 +10,13 @@ from fastapi import Response
 
 from smalt.api.dependencies import ModelsDep
 from smalt.api.models.descriptions import classic_model_json, model_json
-from smalt.core.errors import PermissionDenied
+from smalt.core.errors import ModelNotFound, PermissionDenied
+from smalt.engines.protocols import Deployment
 from smalt.http.answers import Json
 from smalt.http.call import Mount
 from smalt.http.dependencies import CurrentCall
 from smalt.http.routing import Router
+from smalt.models import Models
 from smalt.schemas.models import DeleteModelResponse, ListModelsResponse, Model
 
 router = Router(tags=["models"])
@@ -36,15 +38,23 @@ async def list_models(call: CurrentCall, models: ModelsDep) -> Response:
 async def retrieve_model(model: str, call: CurrentCall, models: ModelsDep) -> Response:
     """Describe one model."""
     describe = classic_model_json if call.mount in CLASSIC else model_json
-    return Json(describe(model, models.find(model)))
+    return Json(describe(model, _found(models, model)))
 
 
 @router.delete("/models/{model:path}", operation_id="deleteModel", response_model=DeleteModelResponse, mounts=MODERN)
 async def delete_model(model: str, models: ModelsDep) -> dict[str, Any]:
     """Delete a tuned model; the models of the settings are not a caller's to delete."""
-    models.find(model)
+    _found(models, model)
     raise PermissionDenied(
         f"The model '{model}' is a base model and cannot be deleted by a request. "
         "The operator can take it out of the settings.",
         param="model",
     )
+
+
+def _found(models: Models, name: str) -> Deployment:
+    """The deployment that a path names; a fault then names the path's parameter."""
+    try:
+        return models.find(name)
+    except ModelNotFound as error:
+        raise ModelNotFound(error.message, param="model") from None

@@ -1,6 +1,7 @@
 """The commands below `smalt bench`; each imports its measurement when it is called."""
 
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,13 @@ OtherGateway = Annotated[
         help="Command that starts another gateway, for comparison; {port} and {upstream} are filled in.",
     ),
 ]
+
+
+@app.callback()
+def before() -> None:
+    """Measure Smalt against the engines it runs."""
+    # Ended by a signal, a benchmark must still end the servers that it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @app.command()

@@ -40,7 +40,10 @@ def main(arguments: list[str]) -> int:
 
 def _write_logs(policy: Policy) -> None:
     handler = logging.StreamHandler()
-    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+        logging.addLevelName(level, logging.getLevelName(level).lower())
+    # The lines of the API processes look like this, and both land on one terminal.
+    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
     handler.setFormatter(JsonLines() if policy.log_format == "json" else text)
     logging.basicConfig(level=policy.log_level.upper(), handlers=[handler])
     # asyncio's debug lines tell nothing about engines.
