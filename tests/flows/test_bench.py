@@ -62,6 +62,7 @@ def test_start_runs() -> None:
 
 
 @pytest.mark.real
+@pytest.mark.timeout(400)
 def test_chat_and_embeddings_run_against_the_naked_engines(starter_data_dir) -> None:
     settings = load_settings(data_dir=starter_data_dir)
     catalog = Catalog(settings)
