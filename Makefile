@@ -44,7 +44,7 @@ check: $(VENV)/.all ## lint, types, layers, formatting
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.all ## measure the budgets against the naked engines (ARGS=chat, embeddings or gateway)
+bench: $(VENV)/.all ## measure the budgets against the naked engines (ARGS=chat, embeddings, gateway or start)
 	@$(BIN)/smalt bench $(ARGS)
 
 docs: $(VENV)/.all ## write the generated pages: settings and commands

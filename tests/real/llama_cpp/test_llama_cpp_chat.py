@@ -133,7 +133,9 @@ async def test_an_answer_fits_its_schema(engine, ask, strict):
 )
 async def test_a_schema_that_cannot_be_held_is_refused_by_its_part(engine, ask, part, named):
     with pytest.raises(InvalidRequest, match="Invalid schema for response_format 'person'") as caught:
-        await ask(engine, response_format=formatted({"type": "object", "properties": {"part": part}}))
+        await ask(
+            engine, response_format=formatted({"type": "object", "properties": {"part": part}, "required": ["part"]})
+        )
     assert caught.value.param == "response_format.json_schema.schema"
     assert f"'{named}'" in caught.value.message
 

@@ -39,7 +39,7 @@ async def test_closing_a_stream_frees_its_slots(engine, worker, body):
 
 
 async def test_leaving_while_the_prompt_is_read_frees_the_slot(engine, worker, ask):
-    asking = asyncio.create_task(ask(engine, messages=f"{time.time()} word" * 200, max_tokens=1000))
+    asking = asyncio.create_task(ask(engine, messages=f"{time.time()} " + "word " * 1500, max_tokens=4))
     while not await busy_slots(worker):
         await asyncio.sleep(0.02)
     asking.cancel()

@@ -129,7 +129,10 @@ async def test_a_call_that_the_model_begins_is_held_to_its_schema(engine, body):
     from smalt.engines.llama_cpp.chat_plan import plan_chat
     from smalt.engines.protocols import ChatDelta
 
-    planned = plan_chat(body(messages="Weather?", tools=[WEATHER], seed=2, max_tokens=60), engine._worker.facts)
+    planned = plan_chat(
+        body(messages="Weather?", tools=[WEATHER], seed=2, max_tokens=60, parallel_tool_calls=False),
+        engine._worker.facts,
+    )
     begun = replace(
         planned,
         prefix="Let me see.\n<tool_",
@@ -195,10 +198,10 @@ async def test_thoughts_are_told_apart_and_counted(tool_engine, ask):
 
 
 async def test_little_effort_thinks_little_and_then_answers(tool_engine, ask):
-    answer = await ask(tool_engine, reasoning_effort="minimal", max_tokens=240, seed=4)
-    assert 0 < len(answer.thoughts[0]) <= 512
+    answer = await ask(tool_engine, reasoning_effort="minimal", max_tokens=160, seed=4)
+    assert 0 < len(answer.thoughts[0]) <= 256
     if answer.finish[0] == "length":
-        assert answer.usage.reasoning_tokens < 240
+        assert answer.usage.reasoning_tokens < 160
         assert answer.content[0]
 
 

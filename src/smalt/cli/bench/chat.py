@@ -17,6 +17,8 @@ from smalt.engines.protocols import Deployment
 PATH = "/chat/completions"
 WORDS_IN = 44
 PARALLEL = 16
+# How Smalt has tokens drawn; llama.cpp alone would take samplers that OpenAI does not have.
+DRAWING: dict[str, object] = {"top_k": 0, "min_p": 0, "top_p": 1, "samplers": ["temperature"]}
 # Turns that only put the prompt into the caches.
 FILLING_TURNS = 2
 
@@ -88,7 +90,7 @@ def measure(deployment: Deployment, plan: Plan, command: str) -> Report:
         Load() as load,
     ):
         address = f"{naked.ready['address']}/v1{PATH}"
-        theirs = Side(Target(address), ProcessTree(naked.pid), {"top_k": 0, "min_p": 0, "top_p": 1})
+        theirs = Side(Target(address), ProcessTree(naked.pid), DRAWING)
         ours = Side(server.target(PATH), server.tree, {"model": "bench"})
         return Chat(plan, load, theirs, ours).report(command)
 

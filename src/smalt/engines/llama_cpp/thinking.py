@@ -13,7 +13,7 @@ CLOSING = "</think>"
 ANY_RULE = r"/(?s:.*)<\/think>\s*/"
 """The grammar rule of a thought of any length, up to the answer itself."""
 
-LONGEST_THOUGHTS = {"minimal": 512, "low": 2048, "medium": 8192}
+LONGEST_THOUGHTS = {"minimal": 256, "low": 2048, "medium": 8192}
 """Most characters of thought for an effort, where the template has no efforts of its own; more effort has no limit."""
 
 EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
@@ -50,7 +50,7 @@ class ThoughtReader:
 
     def __init__(self, *, is_open: bool) -> None:
         self._text = ""
-        self._has_begun = False
+        self._has_begun = self._is_saying = False
         self.is_open = is_open
         """Whether there was a thought."""
         self.is_over = False
@@ -59,17 +59,17 @@ class ThoughtReader:
     def feed(self, piece: str) -> tuple[str, str]:
         """Take in a piece; return what is thought and what is said."""
         if self.is_over:
-            return "", piece
+            return "", self._said(piece)
         self._text += piece
         if not self.is_open and not self._opened():
-            return "", self._text if self.is_over else ""
+            return "", self._said(self._text) if self.is_over else ""
         if not self._has_begun:
             self._text = self._text.lstrip("\n")
             self._has_begun = bool(self._text)
         thought, closing, rest = self._text.partition(CLOSING)
         if closing:
             self.is_over = True
-            return thought, rest.lstrip("\n")
+            return thought, self._said(rest)
         kept = _overlap(self._text, CLOSING)
         sure = len(self._text) - kept
         thought, self._text = self._text[:sure], self._text[sure:]
@@ -79,6 +79,13 @@ class ThoughtReader:
         """What was held back, now that nothing more comes."""
         left, self._text = ("", "") if self.is_over else (self._text, "")
         return (left, "") if self.is_open else ("", left)
+
+    def _said(self, piece: str) -> str:
+        """The answer's next piece, without the empty lines between thought and answer."""
+        if self.is_open and not self._is_saying:
+            piece = piece.lstrip("\n")
+        self._is_saying = self._is_saying or bool(piece)
+        return piece
 
     def _opened(self) -> bool:
         start = self._text.lstrip()

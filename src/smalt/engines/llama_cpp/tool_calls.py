@@ -7,8 +7,12 @@ from smalt.core.ids import tool_call_id
 from smalt.engines.llama_cpp.tools import CLOSING, OPENING
 from smalt.engines.protocols import ToolCallDelta
 
-HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*"([^"\\]*)"\s*,\s*"arguments"\s*:\s*(?=\{)')
+SPACE = r"\s{0,16}"
+HEAD = re.compile(
+    rf'{SPACE}\{{{SPACE}"name"{SPACE}:{SPACE}"([^"\\]{{0,64}})"{SPACE},{SPACE}"arguments"{SPACE}:{SPACE}(?=\{{)'
+)
 LONGEST_HEAD = 400
+"""More than any match of `HEAD`."""
 TRAILING_SPACE = re.compile(r"\s*\Z")
 
 
@@ -87,14 +91,9 @@ class ToolCallReader:
     def _read_end(self, deltas: list[ToolCallDelta]) -> str:
         """Skip the brace and the tag behind the arguments, or as much of them as is there."""
         del deltas
-        text = self._text.lstrip()
-        for expected in (f"}}\n{CLOSING}", f"}}{CLOSING}", CLOSING):
-            if text.startswith(expected):
-                self._text, self._read = text[len(expected) :], self._read_said
-                return ""
-            if expected.startswith(text):
-                return ""
-        self._text, self._read = text.removeprefix("}"), self._read_said
+        text = self._text.lstrip().removeprefix("}").lstrip()
+        if text.startswith(CLOSING) or not CLOSING.startswith(text):
+            self._text, self._read = text.removeprefix(CLOSING), self._read_said
         return ""
 
 
