@@ -137,7 +137,7 @@ def test_every_schema_says_what_it_is(document: Document) -> None:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), auth={"enabled": False})
-    with TestClient(create_app(settings, routers=[docs_router])) as client:
+    with TestClient(create_app(settings, routers=[docs_router]), base_url="http://localhost") as client:
         yield client
 
 

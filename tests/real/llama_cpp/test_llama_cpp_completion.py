@@ -40,7 +40,7 @@ async def test_tokens_and_nothing_are_prompts_too(engine, complete, prompt):
 
 
 async def test_a_token_beyond_the_vocabulary_is_refused(engine, complete):
-    with pytest.raises(InvalidRequest, match="Invalid token in prompt: 99999. Minimum value is 0, maximum .* 49151"):
+    with pytest.raises(InvalidRequest, match=r"Invalid token in prompt: 99999\. Minimum value is 0, maximum .* 49151"):
         await complete(engine, [99999])
 
 

@@ -15,9 +15,11 @@ pytestmark = pytest.mark.real
 
 async def busy_slots(worker):
     connector = aiohttp.UnixConnector(worker.socket_path)
-    async with aiohttp.ClientSession("http://worker", connector=connector) as session:
-        async with session.get("/slots") as response:
-            return sum(slot["is_processing"] for slot in await response.json())
+    async with (
+        aiohttp.ClientSession("http://worker", connector=connector) as session,
+        session.get("/slots") as response,
+    ):
+        return sum(slot["is_processing"] for slot in await response.json())
 
 
 async def seconds_until_free(worker):
@@ -40,7 +42,7 @@ async def test_closing_a_stream_frees_its_slots(engine, worker, body):
 
 async def test_leaving_while_the_prompt_is_read_frees_the_slot(engine, worker, ask):
     asking = asyncio.create_task(ask(engine, messages=f"{time.time()} " + "word " * 1500, max_tokens=4))
-    while not await busy_slots(worker):
+    while not await busy_slots(worker):  # noqa: ASYNC110 - the server is another process
         await asyncio.sleep(0.02)
     asking.cancel()
     # The batch that is being computed has to end first.
@@ -50,7 +52,7 @@ async def test_leaving_while_the_prompt_is_read_frees_the_slot(engine, worker, a
 
 
 async def test_the_serving_model_is_named_first_with_a_stable_fingerprint(engine, body):
-    first = [event async for event in engine.chat(body(max_tokens=1))][0]
+    first, *_ = [event async for event in engine.chat(body(max_tokens=1))]
     assert isinstance(first, Serving)
     assert first.model == "SmolLM2-135M-Instruct"
     assert first.system_fingerprint == engine._worker.facts.fingerprint

@@ -169,7 +169,7 @@ async def test_a_tool_result_leads_to_an_answer(engine, ask):
 
 async def test_parameters_that_cannot_be_held_are_refused_by_name(engine, ask):
     picky = tool("pick", {"type": "object", "properties": {"a": {"type": "string", "pattern": "a(?!b)"}}})
-    with pytest.raises(InvalidRequest, match="Invalid schema for function 'pick': 'properties.a'") as caught:
+    with pytest.raises(InvalidRequest, match=r"Invalid schema for function 'pick': 'properties\.a'") as caught:
         await ask(engine, tools=[ADD, picky], tool_choice="required")
     assert caught.value.param == "tools[1].function.parameters"
     assert caught.value.code == "invalid_function_parameters"

@@ -109,6 +109,8 @@ class _Reader:
 
     def _string(self) -> str:
         length = self._number("<Q")
+        if length > len(self._data) - self._at:
+            raise ValueError("a text in it is longer than the file")
         text = self._data[self._at : self._at + length].decode("utf-8", "replace")
         self._at += length
         return text

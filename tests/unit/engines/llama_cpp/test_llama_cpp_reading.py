@@ -1,6 +1,7 @@
 """Reading an answer in pieces gives the same as reading it whole."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -17,7 +18,7 @@ SMALL = st.text("abc", max_size=12)
 def cut(text, places):
     """The text in pieces, cut at the places."""
     edges = sorted({min(place, len(text)) for place in places} | {0, len(text)})
-    return [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(edges)]
 
 
 PLACES = st.lists(st.integers(0, 200), max_size=30)
