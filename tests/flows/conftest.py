@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,10 @@ import openai
 import pytest
 
 from serving import Served, serving_echoes
+from smalt.core.settings import load_settings
+from smalt.engines.registry import engine_class
+from smalt.models.catalog import Catalog
+from smalt.models.progress import Silent
 
 SMALT = (sys.executable, "-c", "from smalt.cli import main; main()")
 
@@ -29,10 +34,33 @@ class RunningServer:
 
 @pytest.fixture(scope="session")
 def starter_server(starter_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    folder = tmp_path_factory.mktemp("server")
+    with serving_the_starter(starter_data_dir, tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cramped_server(starter_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The starter models on a machine that has room for the chat model, or for the embedding model."""
+    room = worker_bytes(starter_data_dir, "smollm2-135m-instruct")
+    settings = f"[engines]\nmemory_bytes = {room + 2**20}\n"
+    with serving_the_starter(starter_data_dir, tmp_path_factory.mktemp("cramped"), settings) as server:
+        yield server
+
+
+def worker_bytes(data_dir: Path, name: str) -> int:
+    """What a deployment's worker says that it will need."""
+    settings = load_settings(data_dir=data_dir, offline=True)
+    deployment = Catalog(settings).find(name).fetched(settings, Silent())
+    spec = engine_class(deployment.engine).worker(deployment)
+    assert spec
+    return spec.memory_bytes
+
+
+@contextmanager
+def serving_the_starter(starter_data_dir: Path, folder: Path, settings: str = "") -> Iterator[RunningServer]:
     (folder / "data").mkdir(mode=0o700)
     (folder / "data" / "models").symlink_to(starter_data_dir / "models")
-    (folder / "smalt.toml").touch()
+    (folder / "smalt.toml").write_text(settings)
     log = folder / "log.txt"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SMALT_")}
     environment |= {"SMALT_CONFIG": str(folder / "smalt.toml"), "SMALT_DATA_DIR": str(folder / "data")}

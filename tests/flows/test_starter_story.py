@@ -195,3 +195,16 @@ def test_a_client_that_leaves_frees_its_slot_within_a_second(starter_server):
         after = worker.cpu_times()
     # A slot that still generated would take a whole processor, and more.
     assert after.user + after.system - before.user - before.system < 0.3
+
+
+def test_a_model_without_room_is_told_to_wait_and_then_takes_the_place_of_an_idle_one(cramped_server):
+    with openai.OpenAI(base_url=f"{cramped_server.url}/v1", api_key=cramped_server.key, max_retries=0) as sdk:
+        request = {"model": "gpt-4o-mini", "messages": QUESTION, "logit_bias": {"2": -100}}
+        with sdk.chat.completions.create(**request, stream=True, max_tokens=4000) as stream:
+            next(iter(stream))
+            with pytest.raises(openai.InternalServerError) as refused:
+                sdk.embeddings.create(model="text-embedding-3-small", input="no room")
+        assert refused.value.status_code == 503
+        assert int(refused.value.response.headers["retry-after"]) > 0
+        time.sleep(1)
+        assert len(sdk.embeddings.create(model="text-embedding-3-small", input="room").data) == 1
