@@ -197,8 +197,10 @@ class ChatEngineSuite:
         assert isinstance(answer["age"], int)
 
     async def test_any_json_object_can_be_asked_for(self, engine: ChatEngine):
+        form = {"type": "json_object"}
+        messages = [{"role": "user", "content": "Describe a ship as JSON."}]
         told = await heard(
-            engine.chat(chat(response_format={"type": "json_object"}, max_completion_tokens=400, seed=3))
+            engine.chat(chat(messages=messages, response_format=form, max_completion_tokens=400, seed=3))
         )
         if told.reasons[0] == "stop":
             assert isinstance(json.loads(told.texts[0]), dict)

@@ -52,6 +52,25 @@ def test_layers_may_have_different_heads(tmp_path):
     assert read_header(path).cache_bytes_per_token == 4 * 32 * 2
 
 
+def test_layers_that_see_a_window_take_no_more_than_it(tmp_path):
+    path = tmp_path / "windowed.gguf"
+    writer = gguf.GGUFWriter(path, "gemma3")
+    writer.add_context_length(32768)
+    writer.add_block_count(18)
+    writer.add_embedding_length(640)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(1)
+    writer.add_key_length(256)
+    writer.add_value_length(256)
+    writer.add_sliding_window(512)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    header = read_header(path)
+    assert header.cache_bytes_per_token == 3 * 512 * 2
+    assert header.window_bytes == 15 * 512 * 2 * 512
+
+
 @pytest.mark.parametrize("content", [b"", b"GGUF", b"PK\x03\x04 something else", b"GGUF\x03\0\0\0" + b"\xff" * 64])
 def test_a_file_that_is_no_model_is_named(tmp_path, content):
     path = tmp_path / "broken.gguf"

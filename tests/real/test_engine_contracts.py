@@ -1,0 +1,56 @@
+"""The engines that run starter models keep what every engine keeps."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from contract.engine_suites import ChatEngineSuite, CompletionEngineSuite, EmbeddingEngineSuite
+from smalt.core.settings import Settings, load_settings
+from smalt.engines.host.client import EngineHost
+from smalt.engines.host.launcher import HostProcess, start_host
+from smalt.engines.protocols import ChatEngine, CompletionEngine, EmbeddingEngine
+from smalt.models import Models
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def settings(starter_data_dir: Path) -> Settings:
+    return load_settings(data_dir=starter_data_dir, offline=True)
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+    with start_host(load_settings(data_dir=tmp_path_factory.mktemp("host"))) as host:
+        yield host
+
+
+@pytest.fixture
+async def models(settings: Settings, host: HostProcess) -> AsyncIterator[Models]:
+    client = await EngineHost.connect(host.socket_path)
+    models = Models(settings, client)
+    yield models
+    await models.close()
+    await client.close()
+
+
+class TestChat(ChatEngineSuite):
+    @pytest.fixture
+    async def engine(self, models: Models) -> AsyncIterator[ChatEngine]:
+        async with models.lease("smollm2-135m-instruct", ChatEngine) as engine:
+            yield engine
+
+
+class TestCompletion(CompletionEngineSuite):
+    @pytest.fixture(params=["smollm2-135m-instruct", "gemma-3-270m"])
+    async def engine(self, request: pytest.FixtureRequest, models: Models) -> AsyncIterator[CompletionEngine]:
+        async with models.lease(request.param, CompletionEngine) as engine:
+            yield engine
+
+
+class TestEmbedding(EmbeddingEngineSuite):
+    @pytest.fixture
+    async def engine(self, models: Models) -> AsyncIterator[EmbeddingEngine]:
+        async with models.lease("all-minilm-l6-v2", EmbeddingEngine) as engine:
+            yield engine
