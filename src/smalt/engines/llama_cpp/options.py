@@ -64,7 +64,7 @@ def sizes(weights: Path, options: LlamaCppOptions) -> Sizes:
     """Choose the context of one request and estimate the memory of the worker."""
     header = read_header(weights)
     context = options.context or _usual_context(header, options.parallel)
-    cache = context * options.parallel * header.cache_bytes_per_token
+    cache = options.parallel * (context * header.cache_bytes_per_token + 2 * header.window_bytes)
     compute = 2 * options.batch * header.vocabulary * 4 + 64 * 2**20
     files = [weights, *options.lora]
     stored = sum(path.stat().st_size for path in files)

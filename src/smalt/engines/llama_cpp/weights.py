@@ -15,6 +15,9 @@ NUMBERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?
 STRING, ARRAY = 8, 9
 CACHE_ELEMENT_BYTES = 2
 
+WHOLE_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "gpt-oss": 2, "cohere2": 4}
+"""In these architectures one layer of so many sees the whole context, the others only a window."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -23,6 +26,8 @@ class Header:
     architecture: str
     context_length: int
     cache_bytes_per_token: int
+    window_bytes: int
+    """What one request takes in layers that see only a window of the context."""
     vocabulary: int
 
 
@@ -48,24 +53,28 @@ def _read(path: Path, size: int, changed_at: int) -> Header:
 def _header(values: Mapping[str, Any]) -> Header:
     architecture = str(values["general.architecture"])
 
-    def value(name: str, otherwise: int | None = None) -> Any:
+    def value(name: str, otherwise: Any = None) -> Any:
         found = values.get(f"{architecture}.{name}", otherwise)
         if found is None:
             raise ValueError(f"it does not say its {architecture}.{name}")
         return found
 
     layers = int(value("block_count"))
-    heads = value("attention.head_count")
-    key_value_heads = value("attention.head_count_kv", heads)
-    width = int(value("embedding_length")) // max(1, *_numbers(heads))
+    heads = _numbers(value("attention.head_count"))
+    width = int(value("embedding_length")) // max(1, *heads)
     per_head = int(value("attention.key_length", width)) + int(value("attention.value_length", width))
-    total_heads = (
-        sum(_numbers(key_value_heads)) if isinstance(key_value_heads, tuple) else layers * int(key_value_heads)
-    )
+    key_value_heads = _numbers(value("attention.head_count_kv", heads))
+    if len(key_value_heads) == 1:
+        key_value_heads *= layers
+    bytes_per_token = sum(key_value_heads) * per_head * CACHE_ELEMENT_BYTES
+    window = int(_numbers(value("attention.sliding_window", 0))[0])
+    # Whole layers are spread evenly, so they take their even share.
+    whole_bytes = bytes_per_token // (WHOLE_EVERY.get(architecture, 1) if window else 1)
     return Header(
         architecture=architecture,
         context_length=int(value("context_length")),
-        cache_bytes_per_token=max(1, total_heads * per_head * CACHE_ELEMENT_BYTES),
+        cache_bytes_per_token=max(1, whole_bytes),
+        window_bytes=(bytes_per_token - whole_bytes) * window,
         vocabulary=int(values.get("tokenizer.ggml.tokens", values.get(f"{architecture}.vocab_size", 0))),
     )
 

@@ -37,7 +37,9 @@ def serve(options: Mapping[str, Any], socket_path: str, ready: Callable[[Mapping
         raise EngineFailed(
             f"llama.cpp cannot load {options['model']}: {error} Its log has more; check the file and the options."
         ) from None
-    ready({**_facts(socket_path), "fingerprint": _fingerprint(options), "health": "/health"})
+    # No way to check its health is named: the server listens on threads of its own, which answer whatever hangs, and
+    # when many clients wait they do not answer though all is well.
+    ready({**_facts(socket_path), "fingerprint": _fingerprint(options)})
     threading.Event().wait()
     del server
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -42,11 +42,11 @@ class UpstreamEngine(Engine):
 
     def chat(self, body: AzureCreateChatCompletionRequest) -> AsyncIterator[ChatEvent]:
         """Stream the upstream's answer; a request for a whole answer asks for a whole one there too."""
-        return _events(self._answers("/chat/completions", body), events.chat_deltas)
+        return self._events("/chat/completions", body, Reading(events.chat_deltas))
 
     def complete(self, body: CreateCompletionRequest) -> AsyncIterator[CompletionEvent]:
         """Stream the upstream's continuation, as `chat` does."""
-        return _events(self._answers("/completions", body), events.completion_deltas)
+        return self._events("/completions", body, Reading(events.completion_deltas))
 
     async def embed(self, inputs: Sequence[str | Sequence[int]], dimensions: int | None = None) -> Embeddings:
         """Ask for base64, which is smaller and quicker to read; take numbers where that is all there is."""
@@ -60,20 +60,32 @@ class UpstreamEngine(Engine):
         """Close the connections."""
         await self._connection.close()
 
-    async def _answers(
-        self, path: str, body: AzureCreateChatCompletionRequest | CreateCompletionRequest
-    ) -> AsyncGenerator[Json]:
-        """The chunks of a streamed answer, or the one whole answer."""
+    async def _events(
+        self,
+        path: str,
+        body: AzureCreateChatCompletionRequest | CreateCompletionRequest,
+        reading: "Reading[Delta]",
+    ) -> AsyncGenerator[Serving | Delta | Usage]:
+        """The events in the chunks of a streamed answer, or in the one whole answer."""
+        sent = self._sent(body)
+        if body.stream:
+            async with aclosing(self._connection.events(path, sent)) as chunks:
+                async for chunk in chunks:
+                    for event in reading.events(self._read(chunk)):
+                        yield event
+        else:
+            for event in reading.events(await self._connection.json(path, sent)):
+                yield event
+        for event in reading.last():
+            yield event
+
+    def _sent(self, body: AzureCreateChatCompletionRequest | CreateCompletionRequest) -> bytes:
+        """The request as the upstream gets it."""
         sent = body.model_dump(exclude_unset=True, by_alias=True, exclude=KEPT_HERE, warnings=False)
         sent["model"] = self.deployment.model
-        if not body.stream:
-            yield await self._connection.json(path, orjson.dumps(sent))
-            return
-        if self._options.stream_usage:
+        if body.stream and self._options.stream_usage:
             sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
-        async with aclosing(self._connection.events(path, orjson.dumps(sent))) as chunks:
-            async for chunk in chunks:
-                yield self._read(chunk)
+        return orjson.dumps(sent)
 
     def _read(self, chunk: bytes) -> Json:
         try:
@@ -87,31 +99,37 @@ class UpstreamEngine(Engine):
         return answer  # pyright: ignore[reportUnknownVariableType]
 
 
-async def _events(
-    answers: AsyncGenerator[Json], deltas: Callable[[Json], Iterable[Delta]]
-) -> AsyncGenerator[Serving | Delta | Usage]:
-    """Say what answers as soon as it is known, then the deltas, then the usage, once and last."""
-    told = False
-    used: Usage | None = None
-    begun, finished = set[int](), set[int]()
-    async with aclosing(answers):
-        async for answer in answers:
-            if not told and (serving := events.serving(answer)):
-                told = True
-                yield serving
-            used = events.usage(answer) or used
-            for delta in _understood(answer, deltas):
-                (begun if delta.finish_reason is None else finished).add(delta.choice)
-                yield delta
-    if not finished or begun - finished:
-        raise UpstreamFailed("The upstream's answer ended before it was complete.", code="upstream_failed")
-    if used is not None:
-        yield used
+class Reading(Generic[Delta]):
+    """Reads one answer: what answers as soon as it is known, then the deltas, then the usage, once and last."""
 
+    def __init__(self, deltas: Callable[[Json], Iterable[Delta]]) -> None:
+        self._deltas = deltas
+        self._is_told = False
+        self._usage: Usage | None = None
+        self._begun = set[int]()
+        self._finished = set[int]()
 
-def _understood(answer: Json, deltas: Callable[[Json], Iterable[Delta]]) -> list[Delta]:
-    try:
-        return list(deltas(answer))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        message = f"The upstream's answer does not have the shape of OpenAI's ({type(error).__name__})."
-        raise UpstreamFailed(message, code="upstream_failed") from None
+    def events(self, answer: Json) -> list[Serving | Delta]:
+        """The events in one chunk, or in a whole answer."""
+        found: list[Serving | Delta] = []
+        if not self._is_told and (serving := events.serving(answer)):
+            self._is_told = True
+            found.append(serving)
+        self._usage = events.usage(answer) or self._usage
+        for delta in self._understood(answer):
+            (self._begun if delta.finish_reason is None else self._finished).add(delta.choice)
+            found.append(delta)
+        return found
+
+    def last(self) -> list[Usage]:
+        """What there is to say after the last chunk; raises when a choice is still open."""
+        if not self._finished or self._begun - self._finished:
+            raise UpstreamFailed("The upstream's answer ended before it was complete.", code="upstream_failed")
+        return [] if self._usage is None else [self._usage]
+
+    def _understood(self, answer: Json) -> list[Delta]:
+        try:
+            return list(self._deltas(answer))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            message = f"The upstream's answer does not have the shape of OpenAI's ({type(error).__name__})."
+            raise UpstreamFailed(message, code="upstream_failed") from None
