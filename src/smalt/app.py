@@ -7,12 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
+from fastapi.telemetry import TelemetryConfig
+from starlette.types import ASGIApp
 
-from smalt.core.errors import ApiError
 from smalt.core.settings import Settings, load_settings
-from smalt.http import errors, health
+from smalt.http import health
 from smalt.http.authentication import Authentication, TokenSource
 from smalt.http.edge import Edge
 from smalt.http.interruption import Stopping
@@ -21,6 +20,7 @@ from smalt.http.logging import configure
 from smalt.http.metrics import Metrics
 from smalt.http.routing import include
 from smalt.http.usage import UsageMeter
+from smalt.safety.content_filter import NoContentFilter
 from smalt.store.database import Database, default_database
 from smalt.store.keys import Keys
 from smalt.store.migrating import migrate
@@ -32,8 +32,19 @@ if TYPE_CHECKING:
 GROUPS = ("chat", "completions", "embeddings", "models")
 """The groups of operations; each has its router in `smalt.api.GROUP.routes`."""
 
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""Smalt counts for itself; FastAPI would look on every request whether somebody has set up OpenTelemetry."""
+
 HOST_SOCKET_VARIABLE = "SMALT_RUN_HOST_SOCKET"
 """Where `smalt serve` tells its API processes how to reach the engine host."""
+
+
+class Server(FastAPI):
+    """FastAPI with the edge as the one layer around its router."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The edge alone: it knows every error, so the layers that FastAPI has for them would only cost time."""
+        return Edge(self.router)
 
 
 def create_app(
@@ -48,19 +59,24 @@ def create_app(
     `host_socket` is the engine host's; without one only engines that need no worker can serve. Tests may bring models
     (which they close themselves) and routers of their own.
     """
-    app = FastAPI(
-        title="Smalt", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan
+    app = Server(
+        title="Smalt",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
+        lifespan=_lifespan,
     )
     app.state.settings = settings
     app.state.host_socket = host_socket
     app.state.models = models
+    app.state.content_filter = NoContentFilter()
     app.state.stopping = Stopping()
     app.state.metrics = Metrics(settings)
     app.state.limits = Limits(settings.limits, settings.data_dir / "run" / "limits")
     for router in [*(_routers() if routers is None else routers), health.router]:
         include(app, router)
-    app.exception_handlers = dict.fromkeys((ApiError, HTTPException, RequestValidationError), errors.handle)
-    app.add_middleware(Edge)
     return app
 
 

@@ -6,10 +6,7 @@ from fastapi import Depends, Request
 
 from smalt.api.generation import Generation
 from smalt.models import Models
-from smalt.safety.content_filter import ContentFilter, NoContentFilter
 from smalt.store.stored_completions import StoredCompletions
-
-NO_FILTER = NoContentFilter()
 
 
 async def models(request: Request) -> Models:
@@ -23,9 +20,8 @@ async def stored_completions(request: Request) -> StoredCompletions:
 
 
 async def generation(request: Request) -> Generation:
-    """What generates answers; the app may have been made with a content filter."""
-    content_filter: ContentFilter = getattr(request.app.state, "content_filter", NO_FILTER)
-    return Generation(request.app.state.models, content_filter)
+    """What generates answers, past the app's content filter."""
+    return Generation(request.app.state.models, request.app.state.content_filter)
 
 
 ModelsDep = Annotated[Models, Depends(models)]

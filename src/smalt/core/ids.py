@@ -2,17 +2,17 @@
 
 import secrets
 import string
-import uuid
 
 from smalt.core.clock import now
 
 ALPHANUMERIC = string.ascii_letters + string.digits
+LETTER_OF_BYTE = bytes(ord(ALPHANUMERIC[byte % len(ALPHANUMERIC)]) for byte in range(256))
+"""A letter or digit for each byte; the slight bias does not matter for a name."""
 
 
 def short_id(prefix: str, length: int = 24) -> str:
     """An id of random letters and digits, such as `call_` with 24 of them."""
-    # One draw of bytes is 15 times faster than a choice per letter; the slight bias does not matter for a name.
-    return prefix + "".join([ALPHANUMERIC[byte % len(ALPHANUMERIC)] for byte in secrets.token_bytes(length)])
+    return prefix + secrets.token_bytes(length).translate(LETTER_OF_BYTE).decode()
 
 
 def timed_id(prefix: str) -> str:
@@ -42,4 +42,6 @@ def request_id() -> str:
 
 def uuid_id() -> str:
     """An id for a request, as Azure writes it."""
-    return str(uuid.uuid4())
+    # Put together by hand: the library's object for it takes three times as long, and every request has an id.
+    digits = secrets.token_hex(16)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

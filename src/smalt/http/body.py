@@ -17,7 +17,7 @@ class Body(Request):
     async def read(self) -> None:
         """Take in the body, JSON or form, so that nothing but a disconnect can still come from the client."""
         limits = self.app.state.settings.limits
-        if self.headers.get("content-type", "").startswith("multipart/"):
+        if self._header(b"content-type").startswith("multipart/"):
             limit = Limit(limits.upload_bytes, "limits.upload_bytes")
             limit.count(self._announced())
             self._receive = limit.over(self._receive)
@@ -30,7 +30,7 @@ class Body(Request):
     @property
     def is_json(self) -> bool:
         """Whether the client says that its body is JSON."""
-        content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        content_type = self._header(b"content-type").partition(";")[0].strip().lower()
         return content_type == "application/json" or content_type.endswith("+json")
 
     async def json(self) -> Any:
@@ -44,8 +44,15 @@ class Body(Request):
         return self._json
 
     def _announced(self) -> int:
-        length = self.headers.get("content-length", "0")
+        length = self._header(b"content-length")
         return int(length) if length.isascii() and length.isdigit() else 0
+
+    def _header(self, name: bytes) -> str:
+        """A header's value, or nothing; Starlette's look-up decodes every name on its way."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return value.decode("latin-1")
+        return ""
 
 
 class Limit:

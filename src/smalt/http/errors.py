@@ -9,7 +9,7 @@ import orjson
 from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 
 from smalt.core.errors import (
     ApiError,
@@ -19,7 +19,7 @@ from smalt.core.errors import (
     ModelNotFound,
     RateLimited,
 )
-from smalt.http.call import Call, call_of
+from smalt.http.call import Call
 from smalt.http.interruption import ClientGone
 from smalt.http.refusals import (
     CREATE_KEY,
@@ -28,22 +28,12 @@ from smalt.http.refusals import (
     UnknownPath,
     UnsupportedVersion,
     WrongKey,
-    WrongMethod,
 )
-from smalt.http.routing import allowed_methods
 from smalt.http.validation import invalid_request
 
 logger = logging.getLogger("smalt.http")
 
 CLIENT_CLOSED_REQUEST = 499
-
-
-async def handle(request: Request, error: Exception) -> Response:
-    """FastAPI's exception handler for everything that has a status."""
-    call = call_of(request.scope)
-    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        error = WrongMethod(call.method, call.path, allowed=allowed_methods(request.app, request.scope))
-    return answer(error, call)
 
 
 def answer(error: Exception, call: Call) -> Response:

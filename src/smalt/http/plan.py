@@ -1,11 +1,11 @@
-"""Runs a plain operation (a JSON body, the request, async dependencies) without FastAPI's general solver.
+"""Runs a plain operation (a JSON body, the request, async dependencies) without FastAPI's general machinery.
 
-FastAPI's takes a tenth of a millisecond for a handful of dependencies, which is a tenth of what a passed-on request may
-cost. What an operation declares, and what it is answered with, stays the same.
+FastAPI's solver, exit stacks and error handlers take a quarter of a millisecond, which is a fifth of what a passed-on
+request may cost. What an operation declares, and what it is answered with, stays the same.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, get_type_hints
 
@@ -28,33 +28,29 @@ NOT_GIVEN = (
     "background_tasks_param_name",
     "security_scopes_param_name",
 )
-Done = dict[Callable[..., Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One function to call, and what to call it with."""
+    """One function to call; `needs` are its parameters that get the results of earlier steps."""
 
     call: Callable[..., Awaitable[Any]]
     request_name: str | None
-    needs: "tuple[tuple[str, Step], ...]"
+    needs: tuple[tuple[str, int], ...]
 
-    async def run(self, request: Body, done: Done, **values: Any) -> Any:
-        """The function's result; a function that is asked for twice is called once."""
-        if self.call in done:
-            return done[self.call]
+    def values(self, request: Body, results: Sequence[Any]) -> dict[str, Any]:
+        """What to call the function with."""
+        values = {name: results[number] for name, number in self.needs}
         if self.request_name is not None:
             values[self.request_name] = request
-        for name, step in self.needs:
-            values[name] = await step.run(request, done)
-        done[self.call] = result = await self.call(**values)
-        return result
+        return values
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to run one operation."""
+    """How to run one operation: its dependencies, each once and in order, then itself."""
 
+    dependencies: tuple[Step, ...]
     operation: Step
     body: ModelField
     body_name: str
@@ -68,8 +64,10 @@ class Plan:
             return None
         if isinstance(body.field_info, Form) or not body.field_info.is_required():
             return None
-        operation = _step(dependant) if _answers_itself(route.endpoint) else None
-        return operation and cls(operation, body, parts[0].name)
+        steps: list[Step] = []
+        if not _answers_itself(route.endpoint) or _add_steps(steps, dependant) is None:
+            return None
+        return cls(tuple(steps[:-1]), steps[-1], body, parts[0].name)
 
     async def run(self, request: Body) -> Response:
         """Check the body and run the operation."""
@@ -77,7 +75,10 @@ class Plan:
         checked, errors = self.body.validate(value, loc=("body",))
         if errors:
             raise RequestValidationError(errors, body=value)
-        return await self.operation.run(request, {}, **{self.body_name: checked})
+        results: list[Any] = []
+        for step in self.dependencies:
+            results.append(await step.call(**step.values(request, results)))
+        return await self.operation.call(**{self.body_name: checked}, **self.operation.values(request, results))
 
 
 def _answers_itself(endpoint: Callable[..., Any]) -> bool:
@@ -89,18 +90,22 @@ def _answers_itself(endpoint: Callable[..., Any]) -> bool:
     return inspect.isclass(answer) and issubclass(answer, Response)
 
 
-def _step(dependant: Dependant) -> Step | None:
+def _add_steps(steps: list[Step], dependant: Dependant) -> int | None:
+    """Add what a function needs and then itself, unless it is there; its number, or None when it asks for too much."""
     if any(getattr(dependant, name) for name in (*NOT_PLAIN, *NOT_GIVEN)) or not dependant.use_cache:
         return None
     if not inspect.iscoroutinefunction(dependant.call):
         return None
-    needs: list[tuple[str, Step]] = []
+    needs: list[tuple[str, int]] = []
     for needed in dependant.dependencies:
-        step = _step(needed) if needed.name is not None and not needed.body_params else None
-        if step is None or needed.name is None:
+        number = _add_steps(steps, needed) if needed.name is not None and not needed.body_params else None
+        if number is None or needed.name is None:
             return None
-        needs.append((needed.name, step))
-    return Step(dependant.call, dependant.request_param_name, tuple(needs))
+        needs.append((needed.name, number))
+    step = Step(dependant.call, dependant.request_param_name, tuple(needs))
+    if step not in steps:
+        steps.append(step)
+    return steps.index(step)
 
 
 async def _value(request: Body) -> Any:

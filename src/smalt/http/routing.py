@@ -1,21 +1,23 @@
 """The router that every group uses: one function per operation, and where it listens beside its path."""
 
 import warnings
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi._compat import ModelField
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import APIRoute
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.routing import Match
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from smalt.http.body import Body
 from smalt.http.call import MOUNTS, Call, Mount, call_of
 from smalt.http.interruption import Interruptible
 from smalt.http.plan import Plan
+from smalt.http.refusals import WrongMethod
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -42,6 +44,12 @@ class OperationRoute(APIRoute):
     is_unbuilt = True
     """Whether the body's validator is still to be made; schemas are built when they are first needed."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        plan = Plan.of(self)
+        # FastAPI's own handler wants the exit stack of a middleware, which closes uploaded files.
+        self.app = self._planned(plan) if plan else AsyncExitStackMiddleware(self.app)
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match only where the operation listens."""
         match, child = super().matches(scope)
@@ -49,26 +57,44 @@ class OperationRoute(APIRoute):
             return Match.NONE, {}
         return match, child
 
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request whose path matched."""
+        if scope["method"] not in self.methods:
+            call = call_of(scope)
+            raise WrongMethod(call.method, call.path, allowed=_allowed_methods(scope))
+        await self.app(scope, receive, send)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler of FastAPI, with our body and our patience around it."""
-        plan = Plan.of(self)
-        answer = plan.run if plan else super().get_route_handler()
-        field = self.body_field
+        """The handler of FastAPI, for what a plan cannot do."""
+        answer = super().get_route_handler()
 
         async def operate(request: Request) -> Response:
-            if field is not None and self.is_unbuilt:
-                _build(field)
-                self.is_unbuilt = False
-            call = call_of(request.scope)
-            call.operation = self.operation_id or self.name
-            async with Interruptible(request.scope) as work:
-                body = Body(request.scope, request.receive)
-                if field is not None:
-                    await body.read()
-                if self.place.metered:
-                    await request.app.state.limits.admit(call, body)
-                work.watch(request.receive)
-                return await answer(body)
+            return await self._operate(Body(request.scope, request.receive), answer)
+
+        return operate
+
+    async def _operate(self, body: Body, answer: Callable[[Body], Awaitable[Response]]) -> Response:
+        """Run the operation with our body, within our patience."""
+        field = self.body_field
+        if field is not None and self.is_unbuilt:
+            _build(field)
+            self.is_unbuilt = False
+        call = call_of(body.scope)
+        call.operation = self.operation_id or self.name
+        async with Interruptible(body.scope) as work:
+            if field is not None:
+                await body.read()
+            if self.place.metered:
+                await body.app.state.limits.admit(call, body)
+            work.watch(body.receive)
+            return await answer(body)
+
+    def _planned(self, plan: Plan) -> ASGIApp:
+        """Run a plan with nothing in between: it has no resources to close, and the edge answers its errors."""
+
+        async def operate(scope: Scope, receive: Receive, send: Send) -> None:
+            response = await self._operate(Body(scope, receive), plan.run)
+            await response(scope, receive, send)
 
         return operate
 
@@ -131,10 +157,10 @@ def include(app: FastAPI, router: APIRouter) -> None:
     app.router.routes.extend(router.routes)
 
 
-def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
+def _allowed_methods(scope: Scope) -> list[str]:
     """The methods that a path answers to, over all routes."""
     allowed: set[str] = set()
-    for route in app.router.routes:
+    for route in scope["app"].routes:
         if isinstance(route, APIRoute) and route.matches(scope)[0] is not Match.NONE:
             allowed.update(route.methods or ())
     return sorted(allowed)

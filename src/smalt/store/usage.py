@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import orjson
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from smalt.store.upserting import add_counts, insert_missing
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
+DAY_SECONDS = 86_400
 NAME_LENGTH = 1024
 
 GroupBy = Literal["key", "project", "model", "operation", "day", "user"]
@@ -75,8 +77,10 @@ class UsageRow:
 COUNTERS = ("requests", *(item.name for item in fields(Tokens)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+NOBODY = EndUser()
+
+
+class _Entry(NamedTuple):
     day: str
     key_id: str
     project: str
@@ -137,8 +141,7 @@ class UsageRecorder:
     ) -> None:
         """Count one request; never waits."""
         used_at = now()
-        day = datetime.fromtimestamp(used_at, UTC).date().isoformat()
-        entry = _Entry(day, key_id, project, model, operation, end_user or EndUser())
+        entry = _Entry(_day(used_at // DAY_SECONDS), key_id, project, model, operation, end_user or NOBODY)
         self._pending.add(entry, [1, *(getattr(tokens, name) for name in COUNTERS[1:])])
         self._pending.last_used_at[key_id] = used_at
 
@@ -186,6 +189,12 @@ async def read_usage(database: Database, *, by: GroupBy, since: str | None = Non
         return [UsageRow(str(row["group"]), *(int(row[name]) for name in COUNTERS)) for row in rows]
 
     return await database.read(select)
+
+
+@lru_cache(maxsize=2)
+def _day(number: int) -> str:
+    """The UTC day with this number since 1970; cached, since every request asks for today."""
+    return datetime.fromtimestamp(number * DAY_SECONDS, UTC).date().isoformat()
 
 
 def _grouping(by: GroupBy) -> tuple[sa.ColumnElement[Any], sa.FromClause]:
