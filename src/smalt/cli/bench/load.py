@@ -162,14 +162,26 @@ class Connection:
     async def post(self, body: bytes) -> Answer:
         """Send one request and read its answer to the end."""
         started_at = perf_counter()
-        if self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
-        self._writer.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
-        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        head = await self._ask(body)
         answer = await self._read(head, started_at)
         if b"connection: close" in head:
             self.close()
         return answer
+
+    async def _ask(self, body: bytes) -> bytes:
+        """Send a request and read the head of its answer."""
+        is_reused = self._writer is not None
+        if self._writer is None:
+            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+        self._writer.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
+        try:
+            return (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            # llama.cpp closes a connection after a stream without saying so in the head.
+            if not is_reused:
+                raise
+            self.close()
+            return await self._ask(body)
 
     async def _read(self, head: bytes, started_at: float) -> Answer:
         first_at: float | None = None
