@@ -31,7 +31,7 @@ class Plan:
     turns: Mapping[int, int] = field(default_factory=lambda: {1: 6, 4: 3, PARALLEL: 2})
     """For each number of concurrent streams, how many requests each of them makes in a load."""
     tokens: int = 64
-    first_tokens: int = 30
+    first_tokens: int = 100
 
 
 QUICK = Plan(pairs=1, turns={1: 1, 4: 1, PARALLEL: 1}, first_tokens=5)
