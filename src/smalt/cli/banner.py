@@ -39,8 +39,9 @@ def curl(settings: "Settings", base_url: str, secret: str | None) -> str:
     model = chat_model(settings)
     if model is None:
         return " ".join([*parts, f"{base_url}/openai/v1/models"])
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Say hello."}]}, ensure_ascii=True)
-    quoted = body.replace("'", "\\u0027")
+    # At the usual temperature the starter model may babble, which is no good first impression.
+    asked = {"model": model, "messages": [{"role": "user", "content": "Say hello."}], "temperature": 0}
+    quoted = json.dumps(asked, ensure_ascii=True).replace("'", "\\u0027")
     return " ".join([*parts, "-H", "'Content-Type: application/json'", "-d", f"'{quoted}'", _chat_url(base_url)])
 
 
