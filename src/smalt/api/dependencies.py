@@ -5,7 +5,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from smalt.api.generation import Generation
+from smalt.jobs.queue import JobQueue
 from smalt.models import Models
+from smalt.retrieval.search import Search
+from smalt.store.blobs import Blobs
+from smalt.store.database import Database
 from smalt.store.stored_completions import StoredCompletions
 
 
@@ -24,6 +28,30 @@ async def generation(request: Request) -> Generation:
     return Generation(request.app.state.models, request.app.state.content_filter)
 
 
+async def database(request: Request) -> Database:
+    """Where objects are kept."""
+    return request.app.state.rooms.database
+
+
+async def blobs(request: Request) -> Blobs:
+    """Where the content of files is kept."""
+    return request.app.state.rooms.blobs
+
+
+async def jobs(request: Request) -> JobQueue:
+    """Where durable jobs are asked for."""
+    return request.app.state.rooms.jobs
+
+
+async def search(request: Request) -> Search:
+    """What searches vector stores."""
+    return request.app.state.rooms.search
+
+
 ModelsDep = Annotated[Models, Depends(models)]
 StoredCompletionsDep = Annotated[StoredCompletions, Depends(stored_completions)]
 GenerationDep = Annotated[Generation, Depends(generation)]
+DatabaseDep = Annotated[Database, Depends(database)]
+BlobsDep = Annotated[Blobs, Depends(blobs)]
+JobsDep = Annotated[JobQueue, Depends(jobs)]
+SearchDep = Annotated[Search, Depends(search)]

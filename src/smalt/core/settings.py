@@ -73,6 +73,61 @@ class EngineSettings(Section):
     entry_points: bool = Field(default=True, description="Load engines of other packages (entry points smalt.engines).")
 
 
+class DatabaseSettings(Section):
+    """Where objects are kept."""
+
+    url: SecretStr | None = Field(
+        default=None, description="postgresql://USER:PASSWORD@HOST/NAME; a SQLite file in data_dir when absent."
+    )
+
+
+class StorageSettings(Section):
+    """Where the content of files is kept."""
+
+    url: str | None = Field(
+        default=None, description="s3://BUCKET/PREFIX, az://…, gs://… or file:///…; a folder in data_dir when absent."
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict[str, str], description="Options of the storage, such as endpoint, region or access keys."
+    )
+    sweep_after_seconds: float = Field(
+        default=3600.0, gt=0, description="What was begun and not finished for this long is removed."
+    )
+
+
+class JobSettings(Section):
+    """How durable jobs run."""
+
+    ingestion: int = Field(default=2, ge=1, le=64, description="Files that are brought into vector stores at once.")
+    poll_seconds: float = Field(default=1.0, gt=0, description="Time between two looks for new jobs.")
+    silence_seconds: float = Field(
+        default=60.0, gt=0, description="The jobs of a runner that was not heard of for this long are taken over."
+    )
+
+
+class RetrievalSettings(Section):
+    """How documents become chunks, and how chunks are found."""
+
+    embedding_model: str = Field(
+        default="text-embedding-3-small", description="The model or alias that embeds new vector stores."
+    )
+    rewrite_model: str | None = Field(
+        default=None, description="Chat model that rewrites queries; plain rules do it when absent."
+    )
+    index: Literal["embedded", "pgvector"] = Field(default="embedded", description="What searches chunks.")
+    index_memory_bytes: int = Field(
+        default=2**30, ge=2**24, description="Most memory for open indexes; the least used are closed first."
+    )
+    extraction_seconds: float = Field(default=300.0, gt=0, description="Longest time one document may take to read.")
+    extraction_memory_bytes: int = Field(
+        default=2 * 2**30, ge=2**28, description="Most memory that reading one document may take."
+    )
+    ocr: bool = Field(default=True, description="Read text in pictures, when the extra ocr is installed.")
+    data_source_hosts: list[str] | None = Field(
+        default=None, description="Hosts that data_sources of a request may name; any when absent."
+    )
+
+
 class LogSettings(Section):
     """What is written to standard error."""
 
@@ -114,6 +169,10 @@ class Settings(BaseSettings):
     auth: AuthSettings = Field(default_factory=AuthSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     engines: EngineSettings = Field(default_factory=EngineSettings)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    jobs: JobSettings = Field(default_factory=JobSettings)
+    retrieval: RetrievalSettings = Field(default_factory=RetrievalSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     deployments: dict[str, DeploymentSettings] = Field(default_factory=dict[str, DeploymentSettings])
     aliases: dict[str, str] = Field(default_factory=dict[str, str], description="Another name for a deployment.")

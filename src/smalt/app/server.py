@@ -1,4 +1,4 @@
-"""Puts the rooms together from settings; the only place that knows them all."""
+"""The server as an ASGI app, over the rooms that it opens."""
 
 import os
 from collections.abc import AsyncGenerator, Sequence
@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
+from smalt.app.opening import open_rooms
 from smalt.core.settings import Settings, load_settings
 from smalt.http import health
 from smalt.http.authentication import Authentication, TokenSource
@@ -21,15 +22,13 @@ from smalt.http.metrics import Metrics
 from smalt.http.routing import include
 from smalt.http.usage import UsageMeter
 from smalt.safety.content_filter import NoContentFilter
-from smalt.store.database import Database, default_database
 from smalt.store.keys import Keys
-from smalt.store.migrating import migrate
 from smalt.store.usage import UsageRecorder
 
 if TYPE_CHECKING:
     from smalt.models import Models
 
-GROUPS = ("chat", "completions", "embeddings", "models")
+GROUPS = ("chat", "completions", "embeddings", "files", "models", "search_service", "uploads", "vector_stores")
 """The groups of operations; each has its router in `smalt.api.GROUP.routes`."""
 
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
@@ -98,13 +97,14 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     state = app.state
     settings: Settings = state.settings
     async with AsyncExitStack() as stack:
-        state.database = await _open_database(settings, stack)
+        rooms = await open_rooms(settings, stack, host_socket=state.host_socket, models=state.models)
+        state.rooms = rooms
+        state.host, state.database, state.models = rooms.host, rooms.database, rooms.models
         state.usage = await stack.enter_async_context(UsageRecorder(state.database))
         state.keys = Keys(state.database)
         state.authentication = Authentication(settings.auth, state.keys, _tokens(settings))
         state.meters = (state.limits, UsageMeter(state.usage), state.metrics)
         stack.callback(state.limits.close)
-        await _open_models(app, stack)
         yield
 
 
@@ -115,26 +115,3 @@ def _tokens(settings: Settings) -> TokenSource | None:
     from smalt.http.openid import Tokens
 
     return Tokens(settings.auth)
-
-
-async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
-    path = default_database(settings.data_dir)
-    migrate(path)
-    database = Database.open(path)
-    stack.push_async_callback(database.close)
-    return database
-
-
-async def _open_models(app: FastAPI, stack: AsyncExitStack) -> None:
-    state = app.state
-    state.host = None
-    if state.host_socket is not None:
-        from smalt.engines.host.client import EngineHost
-
-        state.host = await EngineHost.connect(state.host_socket)
-        stack.push_async_callback(state.host.close)
-    if state.models is None:
-        from smalt.models import Models
-
-        state.models = Models(state.settings, state.host)
-        stack.push_async_callback(state.models.close)

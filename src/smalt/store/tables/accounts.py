@@ -1,18 +1,8 @@
-"""The tables of the database, as the newest migration leaves them."""
+"""Keys, who requests were made for, and what was used."""
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-# SQLite numbers rows by itself only in a column of exactly this type.
-Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+from smalt.store.tables.base import metadata
 
 # Counts the changes of things that other processes keep in memory.
 revisions = sa.Table(
@@ -67,45 +57,4 @@ usage = sa.Table(
     sa.Column("completion_tokens", sa.BigInteger, nullable=False),
     sa.Column("cached_tokens", sa.BigInteger, nullable=False),
     sa.Column("reasoning_tokens", sa.BigInteger, nullable=False),
-)
-
-# Chat completions made with store: true.
-stored_completions = sa.Table(
-    "stored_completions",
-    metadata,
-    sa.Column("sequence", Sequence, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.String(128), nullable=False),
-    sa.Column("project", sa.String(256), nullable=False),
-    sa.Column("created_at", sa.BigInteger, nullable=False),
-    sa.Column("model", sa.String(256), nullable=False),
-    sa.Column("messages", sa.JSON(none_as_null=True)),
-    sa.Column("completion", sa.JSON(none_as_null=True)),
-    # A deleted row stays, without content, so that paging can go on after it.
-    sa.Column("deleted_at", sa.BigInteger),
-    sa.UniqueConstraint("project", "id"),
-    sqlite_autoincrement=True,
-)
-
-stored_completions_by_time = sa.Index(
-    "ix_stored_completions_project_created_at",
-    stored_completions.c.project,
-    stored_completions.c.created_at,
-    stored_completions.c.sequence,
-)
-
-# The metadata of stored chat completions, one row a key.
-stored_completion_metadata = sa.Table(
-    "stored_completion_metadata",
-    metadata,
-    sa.Column(
-        "sequence",
-        Sequence,
-        sa.ForeignKey("stored_completions.sequence", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
-    sa.Column("key", sa.String(64), primary_key=True),
-    sa.Column("value", sa.String(512), nullable=False),
-    # Keeps the order in which the client wrote the keys.
-    sa.Column("position", sa.Integer, nullable=False),
 )

@@ -1,0 +1,5 @@
+"""Operations of files."""
+
+from smalt.http.routing import Router
+
+router = Router(tags=["files"])

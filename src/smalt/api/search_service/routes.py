@@ -1,0 +1,5 @@
+"""Operations of search_service."""
+
+from smalt.http.routing import Router
+
+router = Router(tags=["search_service"])

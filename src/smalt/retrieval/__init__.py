@@ -1,0 +1,1 @@
+"""Documents to text, text to chunks, and chunks found again."""

@@ -1,0 +1,36 @@
+"""The tables of the database, as the newest migration leaves them."""
+
+from smalt.store.tables.accounts import end_users, keys, revisions, usage
+from smalt.store.tables.base import metadata
+from smalt.store.tables.files import blobs, doomed_blobs, files, upload_parts, uploads
+from smalt.store.tables.jobs import job_runners, jobs
+from smalt.store.tables.stored_completions import stored_completion_metadata, stored_completions
+from smalt.store.tables.vector_stores import (
+    chunk_vectors,
+    chunks,
+    vector_store_file_batches,
+    vector_store_files,
+    vector_stores,
+)
+
+__all__ = [
+    "blobs",
+    "chunk_vectors",
+    "chunks",
+    "doomed_blobs",
+    "end_users",
+    "files",
+    "job_runners",
+    "jobs",
+    "keys",
+    "metadata",
+    "revisions",
+    "stored_completion_metadata",
+    "stored_completions",
+    "upload_parts",
+    "uploads",
+    "usage",
+    "vector_store_file_batches",
+    "vector_store_files",
+    "vector_stores",
+]
