@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TESTS ?=
+KILLS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check bench docs clean
+.PHONY: help setup serve test check faults bench docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -43,6 +44,9 @@ check: $(VENV)/.all ## lint, types, layers, formatting
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+faults: $(VENV)/.all ## kill the server a hundred times while clients work (KILLS=100)
+	@SMALT_TEST_KILLS=$(KILLS) $(BIN)/pytest tests/faults/test_kill_server.py
 
 bench: $(VENV)/.all ## measure the budgets against the naked engines (ARGS=chat, embeddings, gateway or start)
 	@$(BIN)/smalt bench $(ARGS)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["postgres"]
+
 
 @pytest.fixture(scope="session")
 def starter_data_dir() -> Path:

@@ -12,10 +12,12 @@ from typing import Any
 
 import uvicorn
 from pydantic import SecretStr
+from sqlalchemy.engine import URL
 
 from smalt.app import create_app
+from smalt.app.job_launcher import JobLauncher
 from smalt.core.settings import DeploymentSettings, Settings
-from smalt.store.database import Database, default_database
+from smalt.store.database import Database, database_of, default_database
 from smalt.store.keys import Keys
 from smalt.store.migrating import migrate
 
@@ -41,33 +43,47 @@ def url_of(listener: socket.socket) -> str:
 
 
 @contextmanager
-def serving(settings: Settings, listener: socket.socket | None = None, **state: Any) -> Iterator[Served]:
-    """Serve the whole app until the end of the block; `state` is set on the app before it starts."""
+def serving(
+    settings: Settings, listener: socket.socket | None = None, *, jobs: bool = False, **state: Any
+) -> Iterator[Served]:
+    """Serve the whole app until the end of the block; `state` is set on the app before it starts.
+
+    With `jobs`, durable jobs run too: in a process of their own, which starts when there is something to do.
+    """
     listener = listener or loopback_socket()
-    key = asyncio.run(new_key(settings.data_dir))
+    key = asyncio.run(new_key(settings.data_dir, place=database_of(settings)))
     app = create_app(settings)
     for name, value in state.items():
         setattr(app.state, name, value)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    launcher = JobLauncher(settings, app.state.host_socket) if jobs else None
     thread.start()
     try:
         while not server.started:
             assert thread.is_alive(), "the server did not start"
             time.sleep(0.01)
+        if launcher is not None:
+            launcher.begin()
         yield Served(url_of(listener), key, app)
     finally:
         server.should_exit = True
         thread.join(10)
         listener.close()
+        if launcher is not None:
+            launcher.stop()
 
 
-async def new_key(data_dir: Path, project: str = "default") -> str:
-    """Make a key in a data folder, new or old."""
-    path = default_database(data_dir)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    migrate(path)
-    database = Database.open(path)
+def opened(data_dir: Path, place: URL | Path) -> Database:
+    """A database, brought up to date first; the caller closes it."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    migrate(place)
+    return Database.open(place)
+
+
+async def new_key(data_dir: Path, project: str = "default", *, place: URL | Path | None = None) -> str:
+    """Make a key in the database of a data folder, new or old, or in the one at `place`."""
+    database = opened(data_dir, place or default_database(data_dir))
     try:
         _, secret = await Keys(database).create(f"test-{time.monotonic_ns()}", project)
     finally:

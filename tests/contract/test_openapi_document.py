@@ -17,7 +17,9 @@ from smalt.schemas.vocabulary import vocabulary
 
 FACTS = Path(__file__).parent.parent / "reference"
 NAMES = json.loads((FACTS / "azure-v1-names.json").read_text())
-AZURE = json.loads((FACTS / "azure-v1-chat-embeddings-models.json").read_text())
+OPERATIONS: dict[str, Any] = {}
+for facts_file in sorted(set(FACTS.glob("azure-v1-*.json")) - {FACTS / "azure-v1-names.json"}):
+    OPERATIONS |= json.loads(facts_file.read_text()).get("operations", {})
 NOT_YET = (FACTS / "not-served-yet.txt").read_text().splitlines()
 
 Document = dict[str, Any]
@@ -58,7 +60,8 @@ def references(part: Any) -> Iterator[str]:
 
 
 def schema_name(media: dict[str, Any]) -> str:
-    return media["schema"]["$ref"].rsplit("/", 1)[-1]
+    schema = media["schema"]
+    return schema["$ref"].rsplit("/", 1)[-1] if "$ref" in schema else schema["type"]
 
 
 def test_the_document_is_made_only_when_it_is_asked_for(tmp_path: Path) -> None:
@@ -74,9 +77,9 @@ def test_operations_not_served_yet_are_known_and_only_shrink(document: Document)
     assert not_yet - missing == set(), "these are served now (or unknown): remove them from not-served-yet.txt"
 
 
-@pytest.mark.parametrize("name", AZURE["operations"])
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_answers_and_fails_with_the_reference_s_schemas(document: Document, name: str) -> None:
-    facts = AZURE["operations"][name]
+    facts = OPERATIONS[name]
     operation = served_operations(document)[unnamed(name)]
     answers = {kind: schema_name(media) for kind, media in operation["responses"]["200"]["content"].items()}
     assert answers == facts["answers"]
@@ -91,14 +94,29 @@ def test_an_operation_answers_and_fails_with_the_reference_s_schemas(document: D
         ("POST /chat/completions", "AzureCreateChatCompletionRequest"),
         ("POST /embeddings", "AzureCreateEmbeddingRequest"),
         ("POST /completions", "CreateCompletionRequest"),
+        ("POST /vector_stores", "CreateVectorStoreRequest"),
+        ("POST /vector_stores/{}", "UpdateVectorStoreRequest"),
+        ("POST /vector_stores/{}/file_batches", "CreateVectorStoreFileBatchRequest"),
+        ("POST /vector_stores/{}/files", "CreateVectorStoreFileRequest"),
+        ("POST /vector_stores/{}/files/{}", "UpdateVectorStoreFileAttributesRequest"),
+        ("POST /vector_stores/{}/search", "VectorStoreSearchRequest"),
     ],
 )
 def test_an_operation_takes_the_reference_s_body(document: Document, name: str, body: str) -> None:
     content = served_operations(document)[name]["requestBody"]["content"]
     assert schema_name(content["application/json"]) == body
-    facts = AZURE["operations"].get(name, {"fields": []})
+    facts = {unnamed(one): facts for one, facts in OPERATIONS.items()}.get(name, {"fields": []})
     fields = {fact["name"] for fact in facts["fields"] if "parent" not in fact}
     assert fields <= set(document["components"]["schemas"][body]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("POST /files", "AzureCreateFileRequestMultiPart"), ("POST /uploads/{}/parts", "AddUploadPartRequest")],
+)
+def test_an_operation_that_streams_its_form_describes_it(document: Document, name: str, form: str) -> None:
+    content = served_operations(document)[name]["requestBody"]["content"]
+    assert schema_name(content["multipart/form-data"]) == form
 
 
 def test_every_operation_has_an_id_of_its_own_and_a_summary(document: Document) -> None:

@@ -20,13 +20,27 @@ def load(name: str) -> Facts:
     return json.loads((FACTS / name).read_text())
 
 
+def gathered(pattern: str) -> Facts:
+    """The facts of every group's file."""
+    found: Facts = {}
+    for path in sorted(FACTS.glob(pattern)):
+        if path.name != "azure-v1-names.json":
+            for kind, facts in load(path.name).items():
+                found.setdefault(kind, {}).update(facts)
+    return found
+
+
 NAMES = load("azure-v1-names.json")
-AZURE = load("azure-v1-chat-embeddings-models.json")
-OPENAI = load("openai-chat-completions-embeddings-models.json")
+AZURE = gathered("azure-v1-*.json")
+OPENAI = gathered("openai-*.json")
 
 LENIENT = {
     # A text completion without a prompt starts a new document, as the documented default says.
     "CreateCompletionRequest.prompt",
+    # No SDK sends it unless it is asked to.
+    "AzureCreateFileRequestMultiPart.expires_after",
+    # OpenAI's newer `files` may stand in its place.
+    "CreateVectorStoreFileBatchRequest.file_ids",
 }
 
 
@@ -164,6 +178,6 @@ def test_what_is_not_served_yet_is_known_and_only_shrinks(served: Served) -> Non
     assert not_yet - missing == set(), "these are served now (or unknown): remove them from not-served-yet.txt"
 
 
-def test_every_component_of_the_three_groups_is_served() -> None:
+def test_every_component_of_these_groups_is_served() -> None:
     not_yet = {line.removeprefix("component ") for line in NOT_YET.read_text().splitlines() if line.startswith("comp")}
     assert not_yet.isdisjoint(AZURE["components"])

@@ -14,7 +14,6 @@ import pytest
 
 from smalt.core.errors import NotFound
 from smalt.store.database import Database
-from smalt.store.migrating import migrate
 from smalt.store.stored_completions import StoredCompletions
 
 WRITER = """
@@ -22,7 +21,7 @@ import asyncio, itertools, sys
 from smalt.store.database import Database
 from smalt.store.stored_completions import StoredCompletions
 
-name, path = sys.argv[1:]
+name, url = sys.argv[1:]
 numbers = itertools.count()
 
 async def write(stored):
@@ -36,7 +35,7 @@ async def write(stored):
             print("deleted", completion["id"], flush=True)
 
 async def main():
-    database = Database.open(path)
+    database = Database.open(url)
     stored = StoredCompletions(database)
     await asyncio.gather(*(write(stored) for _ in range(8)))
 
@@ -44,10 +43,10 @@ asyncio.run(main())
 """
 
 
-def acknowledged_before_a_kill(name, path, seconds):
+def acknowledged_before_a_kill(name, url, seconds):
     """Let a process write, kill it, and return what it said was done."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, name, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITER, name, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     first = process.stdout.readline()
     time.sleep(seconds)
@@ -59,43 +58,45 @@ def acknowledged_before_a_kill(name, path, seconds):
     return added, {words[1] for words in lines if words[0] == "deleted"}
 
 
-async def state(path):
-    database = Database.open(path)
+def integrity(connection):
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql("PRAGMA integrity_check").scalar_one()
+    return "ok"
+
+
+async def state(url):
+    database = Database.open(url)
     stored = StoredCompletions(database)
     kept, after, more = {}, None, True
     while more:
         page = await stored.list("p", after=after, limit=100)
         kept |= {item.id: item for item in page.items}
         after, more = page.items[-1].id if page.items else None, page.has_more
-    check = await database.read(lambda connection: connection.exec_driver_sql("PRAGMA integrity_check").scalar_one())
+    check = await database.read(integrity)
     await database.close()
     assert check == "ok"
     return kept
 
 
-async def test_a_killed_process_loses_nothing_that_it_acknowledged(tmp_path):
-    path = tmp_path / "smalt.db"
-    migrate(path)
+async def test_a_killed_process_loses_nothing_that_it_acknowledged(store_url):
     randomly = random.Random(7)
     for turn in range(6):
         added, deleted = await asyncio.to_thread(
-            acknowledged_before_a_kill, f"turn{turn}", path, randomly.uniform(0.05, 0.4)
+            acknowledged_before_a_kill, f"turn{turn}", store_url, randomly.uniform(0.05, 0.4)
         )
-        kept = await state(path)
+        kept = await state(store_url)
         assert added
         assert added - kept.keys() <= {name for name in added if int(name.split("-")[1]) % 3 == 0}
         assert not deleted & kept.keys()
         assert all(item.metadata == {"n": item.id.split("-")[1]} for item in kept.values())
 
 
-async def test_two_processes_write_at_once_and_one_is_killed(tmp_path):
-    path = tmp_path / "smalt.db"
-    migrate(path)
+async def test_two_processes_write_at_once_and_one_is_killed(store_url):
     results = await asyncio.gather(
-        asyncio.to_thread(acknowledged_before_a_kill, "a", path, 0.4),
-        asyncio.to_thread(acknowledged_before_a_kill, "b", path, 0.9),
+        asyncio.to_thread(acknowledged_before_a_kill, "a", store_url, 0.4),
+        asyncio.to_thread(acknowledged_before_a_kill, "b", store_url, 0.9),
     )
-    kept = await state(path)
+    kept = await state(store_url)
     for added, deleted in results:
         lasting = {name for name in added if int(name.split("-")[1]) % 3}
         assert lasting
@@ -104,11 +105,11 @@ async def test_two_processes_write_at_once_and_one_is_killed(tmp_path):
 
 
 @pytest.fixture
-def serve(tmp_path):
+def serve(tmp_path, store_url):
     """Start `smalt serve` with an echo; returns the process, its address and its first key."""
     (tmp_path / "smalt.toml").write_text('starter = false\n[deployments.parrot]\nengine = "echo"\n')
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SMALT_")}
-    environment["SMALT_DATA_DIR"] = str(tmp_path / "data")
+    environment |= {"SMALT_DATA_DIR": str(tmp_path / "data"), "SMALT_DATABASE__URL": store_url}
     started = []
 
     def start():
@@ -165,10 +166,8 @@ async def test_a_killed_server_has_every_stored_completion_that_it_answered(serv
         assert one.metadata == {"k": "v"}
 
 
-async def test_paging_while_deleting_reaches_every_completion(tmp_path):
-    path = tmp_path / "smalt.db"
-    migrate(path)
-    database = Database.open(path)
+async def test_paging_while_deleting_reaches_every_completion(store_url):
+    database = Database.open(store_url)
     stored = StoredCompletions(database)
     for number in range(25):
         await stored.add("p", {"id": f"c-{number}", "created": 5, "model": "m"}, messages=[])

@@ -138,7 +138,6 @@ def test_thoughts_come_apart_from_the_answer(client: openai.OpenAI, model: str):
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"extra_body": {"data_sources": []}}, "data_sources"),
         ({"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}, "audio"),
         ({"metadata": {"a": "b"}}, "metadata"),
         ({"temperature": 3}, "temperature"),

@@ -24,7 +24,9 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def echo_server() -> Iterator[Server]:
-    with smalt_server({"echo": {"engine": "echo"}}) as server:
+    # Made-up data sources must not make the server call made-up hosts.
+    environment = {"SMALT_RETRIEVAL__DATA_SOURCE_HOSTS": "[]"}
+    with smalt_server({"echo": {"engine": "echo"}}, environment=environment) as server:
         yield server
 
 

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from smalt.api.generation import Generation
 from smalt.jobs.queue import JobQueue
 from smalt.models import Models
+from smalt.retrieval.data_sources import DataSources
 from smalt.retrieval.search import Search
 from smalt.store.blobs import Blobs
 from smalt.store.database import Database
@@ -48,6 +49,11 @@ async def search(request: Request) -> Search:
     return request.app.state.rooms.search
 
 
+async def data_sources(request: Request) -> DataSources:
+    """What searches the data sources that chat requests name."""
+    return request.app.state.rooms.data_sources
+
+
 ModelsDep = Annotated[Models, Depends(models)]
 StoredCompletionsDep = Annotated[StoredCompletions, Depends(stored_completions)]
 GenerationDep = Annotated[Generation, Depends(generation)]
@@ -55,3 +61,4 @@ DatabaseDep = Annotated[Database, Depends(database)]
 BlobsDep = Annotated[Blobs, Depends(blobs)]
 JobsDep = Annotated[JobQueue, Depends(jobs)]
 SearchDep = Annotated[Search, Depends(search)]
+DataSourcesDep = Annotated[DataSources, Depends(data_sources)]

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from smalt.core.settings import Settings
 from smalt.jobs.queue import JobQueue
+from smalt.jobs.waking import wake_path
 from smalt.store.blobs import Blobs
-from smalt.store.database import Database, default_database
+from smalt.store.database import Database, database_of
 from smalt.store.migrating import migrate
 
 if TYPE_CHECKING:
     from smalt.engines.host.client import EngineHost
     from smalt.models import Models
+    from smalt.retrieval.data_sources import DataSources
     from smalt.retrieval.protocols import ChunkIndex
     from smalt.retrieval.search import Search
 
@@ -29,6 +31,7 @@ class Rooms:
     models: "Models"
     index: "ChunkIndex"
     search: "Search"
+    data_sources: "DataSources"
 
 
 async def open_rooms(
@@ -44,20 +47,25 @@ async def open_rooms(
 
         models = Models(settings, host)
         stack.push_async_callback(models.close)
+    from smalt.retrieval.data_sources import DataSources
     from smalt.retrieval.index import open_index
     from smalt.retrieval.search import Search
 
     index = open_index(settings, host, database)
     stack.push_async_callback(index.close)
     search = Search(settings.retrieval, database, models, index)
-    return Rooms(settings, database, blobs, JobQueue(), host, models, index, search)
+    stack.push_async_callback(search.close)
+    data_sources = DataSources(settings.retrieval, models)
+    stack.push_async_callback(data_sources.close)
+    jobs = JobQueue(wake_path(settings.data_dir))
+    return Rooms(settings, database, blobs, jobs, host, models, index, search, data_sources)
 
 
 async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     """The database, brought up to date first."""
-    path = default_database(settings.data_dir)
-    migrate(path)
-    database = Database.open(path)
+    place = database_of(settings)
+    migrate(place)
+    database = Database.open(place)
     stack.push_async_callback(database.close)
     return database
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from smalt.cli import bench, keys, models
+from smalt.cli import bench, jobs, keys, models
 from smalt.cli.chat import chat
 from smalt.cli.doctor import doctor
 from smalt.cli.migrate import migrate
@@ -29,6 +29,7 @@ app.command()(serve)
 app.command()(chat)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(jobs.app, name="jobs")
 app.command()(usage)
 app.command()(doctor)
 app.command()(migrate)

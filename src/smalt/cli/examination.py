@@ -46,6 +46,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("ok", "settings", str(_config_path()) if _config_path().is_file() else "none; the starter applies")
     yield _data_dir(settings.data_dir)
+    yield _database(settings)
     yield _disk(settings, catalog)
     yield _port(settings.server.host, settings.server.port)
     yield from _engines(settings, catalog)
@@ -104,6 +105,26 @@ def _data_dir(data_dir: Path) -> Finding:
             "bad", "data", f"{data_dir} is too long a path for Unix sockets. Set SMALT_DATA_DIR to a shorter one."
         )
     return Finding("ok", "data", f"{data_dir} can be written")
+
+
+def _database(settings: Settings) -> Finding:
+    from smalt.store.connecting import database_url, described
+    from smalt.store.database import database_of
+    from smalt.store.migrating import current_revision, newest_revision
+
+    try:
+        url = database_url(database_of(settings))
+        revision = current_revision(url)
+    except ApiError as error:
+        return Finding("bad", "database", error.message)
+    newest = newest_revision()
+    if revision is not None and revision > newest:
+        return Finding(
+            "bad", "database", f"{described(url)} stands at revision {revision}; this Smalt knows up to {newest}."
+        )
+    stands = "new" if revision is None else f"revision {revision}"
+    behind = "" if revision in {None, newest} else f"; `smalt migrate` brings it to {newest}"
+    return Finding("ok", "database", f"{described(url)}: can be reached, {stands}{behind}")
 
 
 def _disk(settings: Settings, catalog: Catalog) -> Finding:

@@ -28,12 +28,12 @@ def make_data_dir(data_dir: Path) -> None:
 
 def migrate_database(settings: "Settings") -> tuple[str | None, str]:
     """Bring the database's schema up to date, or say why that cannot be."""
-    from smalt.store.database import default_database
+    from smalt.store.database import database_of
     from smalt.store.migrating import SchemaTooNewError, migrate
 
     make_data_dir(settings.data_dir)
     try:
-        return migrate(default_database(settings.data_dir))
+        return migrate(database_of(settings))
     except SchemaTooNewError as error:
         refuse(str(error))
 
@@ -41,10 +41,10 @@ def migrate_database(settings: "Settings") -> tuple[str | None, str]:
 @asynccontextmanager
 async def open_database(settings: "Settings") -> "AsyncGenerator[Database]":
     """The database of these settings, created and migrated when need be."""
-    from smalt.store.database import Database, default_database
+    from smalt.store.database import Database, database_of
 
     migrate_database(settings)
-    database = Database.open(default_database(settings.data_dir))
+    database = Database.open(database_of(settings))
     try:
         yield database
     finally:

@@ -85,20 +85,30 @@ def _pull_starter(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, bound: socket.socket, address: str) -> None:
+    from smalt.app.job_launcher import JobLauncher
     from smalt.engines.host.launcher import start_host
 
-    with start_host(settings) as engine_host, Announcement(settings, address) as announcement:
+    with (
+        start_host(settings) as engine_host,
+        JobLauncher(settings, engine_host.socket_path) as jobs,
+        Announcement(settings, address) as announcement,
+    ):
         if settings.auth.enabled:
             announcement.secret = asyncio.run(_first_key(settings))
         listen(bound, settings.server.host)
+
+        def ready() -> None:
+            announcement.make()
+            jobs.begin()
+
         if settings.server.workers == 1:
             from smalt.cli.api_process import run_api
 
-            run_api(settings, bound, engine_host.socket_path, announcement.make)
+            run_api(settings, bound, engine_host.socket_path, ready)
         else:
             from smalt.cli.fleet import Fleet
 
-            Fleet(settings, bound, engine_host.socket_path).run(announcement.make)
+            Fleet(settings, bound, engine_host.socket_path).run(ready)
 
 
 async def _first_key(settings: Settings) -> str | None:

@@ -20,6 +20,11 @@ def timed_id(prefix: str) -> str:
     return f"{prefix}{now():08x}{secrets.token_hex(2)}81{secrets.choice('9a')}{secrets.token_hex(9)[:17]}"
 
 
+def random_id(prefix: str) -> str:
+    """An id of 32 random hex digits, such as `vsfb_…`."""
+    return f"{prefix}{secrets.token_hex(16)}"
+
+
 def chat_completion_id() -> str:
     """An id for a chat completion."""
     return short_id("chatcmpl-", 29)

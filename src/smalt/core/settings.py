@@ -103,6 +103,13 @@ class JobSettings(Section):
     silence_seconds: float = Field(
         default=60.0, gt=0, description="The jobs of a runner that was not heard of for this long are taken over."
     )
+    idle_seconds: float = Field(
+        default=300.0, ge=0, description="The job runner's process ends when it had nothing to do for this long."
+    )
+    attempts: int = Field(
+        default=100, ge=1, description="A job that was begun more often than this, and never ended, fails."
+    )
+    keep_days: float = Field(default=7.0, ge=0, description="Finished jobs are forgotten after this time.")
 
 
 class RetrievalSettings(Section):

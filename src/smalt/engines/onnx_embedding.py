@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import sys
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -10,7 +12,7 @@ import orjson
 
 from smalt.core.errors import EngineFailed, InvalidRequest, NotInstalled
 from smalt.engines.channel import ChannelClient
-from smalt.engines.protocols import Deployment, Embeddings, Engine, WorkerAddress, WorkerSpec
+from smalt.engines.protocols import Deployment, Embeddings, Engine, TokenStarts, WorkerAddress, WorkerSpec
 
 TARGET = "smalt.engines.embedding_worker.serving:serve"
 WEIGHTS = ("model", "tokenizer")
@@ -56,10 +58,29 @@ class OnnxEmbeddingEngine(Engine):
             raise InvalidRequest(f"'input' holds text that is not valid Unicode: {error}.", param="input") from error
         return Embeddings(rows, answer["dimensions"], answer["prompt_tokens"], self.deployment.model)
 
+    async def token_starts(self, texts: Sequence[str]) -> list[TokenStarts]:
+        """The tokens of each text as the model's own tokenizer sees them."""
+        assert self._channel is not None
+        answer, packed = await self._channel.call("token_starts", {"texts": texts})
+        found: list[TokenStarts] = []
+        at = 0
+        for size in answer["bytes"]:
+            found.append(_token_starts(packed[at : at + size]))
+            at += size
+        return found
+
     async def close(self) -> None:
         """Close the connection to the worker."""
         if self._channel is not None:
             await self._channel.close()
+
+
+def _token_starts(packed: bytes) -> TokenStarts:
+    numbers = array("I", packed)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    begins_word = bytes(number >> 31 for number in numbers)
+    return TokenStarts(array("I", [number & 0x7FFF_FFFF for number in numbers]), begins_word)
 
 
 def _checked_options(deployment: Deployment) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What an engine can do: one protocol per ability, and the values that flow through them."""
 
+from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
@@ -109,6 +110,16 @@ class ChatEngine(Protocol):
 
 
 @runtime_checkable
+class Bounded(Protocol):
+    """Knows how much fits into one request; not every engine does."""
+
+    @property
+    def context(self) -> int | None:
+        """Most tokens of a prompt and its answer together; None when nothing limits them."""
+        ...
+
+
+@runtime_checkable
 class CompletionEngine(Protocol):
     """Continues a text."""
 
@@ -123,6 +134,26 @@ class EmbeddingEngine(Protocol):
 
     async def embed(self, inputs: Sequence[str | Sequence[int]], dimensions: int | None = None) -> Embeddings:
         """Embed each text or list of token ids; cut to `dimensions` and renormalise when given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStarts:
+    """Where the tokens of a text begin: characters, ascending, and a 1 for each token that begins a word.
+
+    A text that is cut where a word begins has as many tokens in its parts as in the whole.
+    """
+
+    starts: "array[int]"
+    begins_word: bytes
+
+
+@runtime_checkable
+class TokenCounter(Protocol):
+    """Knows the tokens of the texts that its model embeds; an ability that an engine need not have."""
+
+    async def token_starts(self, texts: Sequence[str]) -> list[TokenStarts]:
+        """The tokens of each text, without those that the model adds for itself."""
         ...
 
 

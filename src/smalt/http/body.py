@@ -1,5 +1,6 @@
 """A request's body: read within the limits, parsed by orjson, with the deployment of the path as its model."""
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import orjson
@@ -9,6 +10,9 @@ from starlette.types import Message, Receive
 
 from smalt.core.errors import TooLarge
 from smalt.http.call import call_of
+from smalt.http.multipart import Form, Part
+
+FORM_OVERHEAD = 2**20
 
 
 class Body(Request):
@@ -26,6 +30,14 @@ class Body(Request):
             limit = Limit(limits.body_bytes, "limits.body_bytes")
             limit.count(self._announced())
             self._body = await _whole(limit.over(self._receive))
+
+    def form_parts(self) -> AsyncGenerator[Part]:
+        """The parts of a form while it arrives, for an operation that streams its body."""
+        # A little more than a file may have: the fields and boundaries around it.
+        limit = Limit(self.app.state.settings.limits.upload_bytes + FORM_OVERHEAD, "limits.upload_bytes")
+        limit.count(self._announced())
+        self._receive = limit.over(self._receive)
+        return Form(self._header(b"content-type"), self.stream()).parts()
 
     @property
     def is_json(self) -> bool:

@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol
 
 from smalt.store.usage import EndUser, Tokens
 
-Mount = Literal["azure_v1", "openai_v1", "azure_classic", "outside"]
-"""`/openai/v1`, `/v1`, `/openai` with a dated version, and paths of the server itself such as `/health`."""
+Mount = Literal["azure_v1", "openai_v1", "azure_classic", "search", "outside"]
+"""`/openai/v1`, `/v1`, `/openai` with a dated version, `/indexes`, and paths of the server itself such as `/health`."""
 
 MOUNTS: frozenset[Mount] = frozenset({"azure_v1", "openai_v1", "azure_classic"})
 
@@ -53,6 +53,8 @@ class Call:
     model: str | None = None
     """What answered, as far as it is known."""
     first_chunk_at: float | None = None
+    has_data_sources: bool = False
+    """Whether it is answered from a data source, whose service has an error envelope of its own on classic paths."""
     failed_with: Exception | None = None
     """What ended a stream after its status had gone out."""
     started_at: float = field(default_factory=perf_counter)

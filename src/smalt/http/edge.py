@@ -4,6 +4,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from smalt.http import search_service
 from smalt.http.call import Call
 from smalt.http.errors import CLIENT_CLOSED_REQUEST, answer
 from smalt.http.logging import log_request
@@ -77,6 +78,8 @@ class Sender:
             headers += [pair for pair in self._scope["headers"] if pair[0] == b"x-ms-client-request-id"]
             if call.deployment and call.deployment.isascii() and call.deployment.isprintable():
                 headers.append((b"x-ms-deployment-name", call.deployment.encode()))
+        elif call.mount == "search":
+            headers += search_service.headers(call, self._scope["headers"])
         elif call.mount == "openai_v1":
             spent = int((perf_counter() - call.started_at) * 1000)
             headers += [OPENAI_VERSION, (b"openai-processing-ms", str(spent).encode())]

@@ -19,6 +19,7 @@ from smalt.core.errors import (
     ModelNotFound,
     RateLimited,
 )
+from smalt.http import search_service
 from smalt.http.call import Call
 from smalt.http.interruption import ClientGone
 from smalt.http.refusals import (
@@ -34,6 +35,10 @@ from smalt.http.validation import invalid_request
 logger = logging.getLogger("smalt.http")
 
 CLIENT_CLOSED_REQUEST = 499
+FIELD_FAULTS = frozenset(
+    {"invalid_value", "invalid_type", "missing_required_parameter", "unknown_parameter", "unsupported_parameter"}
+)
+"""Codes of faults in one field of a request."""
 
 
 def answer(error: Exception, call: Call) -> Response:
@@ -44,7 +49,8 @@ def answer(error: Exception, call: Call) -> Response:
     told = translated(error, call)
     headers = {**told.headers, **_challenge(told, call)}
     body = orjson.dumps(_envelope(told, call))
-    return Response(body, told.status, headers, media_type="application/json")
+    status = search_service.status_of(told) if call.mount == "search" else told.status
+    return Response(body, status, headers, media_type="application/json")
 
 
 def error_body(error: Exception, call: Call) -> bytes:
@@ -83,17 +89,21 @@ def _from_http_exception(error: HTTPException, call: Call) -> ApiError:
 
 
 def _challenge(error: ApiError, call: Call) -> Mapping[str, str]:
-    if not isinstance(error, AuthenticationFailed) or call.is_azure:
+    if not isinstance(error, AuthenticationFailed) or call.is_azure or call.mount == "search":
         return {}
     return {"www-authenticate": 'Bearer realm="OpenAI API"'}
 
 
 def _envelope(error: ApiError, call: Call) -> dict[str, Any]:
+    if call.mount == "search":
+        return search_service.envelope(error)
     if not call.is_azure:
         return _openai_envelope(error)
     if isinstance(error, AuthenticationFailed):
         return _azure_gate_envelope(error)
     code = _azure_code(error)
+    if code is None and _is_on_your_data(error, call):
+        return _on_your_data_envelope(error, call)
     if code is None:
         return _openai_envelope(error)
     return {"error": {"code": code, "message": _azure_message(error)}}
@@ -112,6 +122,21 @@ def _azure_gate_envelope(error: AuthenticationFailed) -> dict[str, Any]:
         message = f"Access denied due to missing subscription key. Send it in the header `api-key`. {CREATE_KEY}"
         return {"statusCode": 401, "message": message}
     return {"statusCode": 401, "message": error.message}
+
+
+def _is_on_your_data(error: ApiError, call: Call) -> bool:
+    """Whether On Your Data answers: on classic paths it is a service of its own in front of the models."""
+    param = (error.param or "").partition("[")[0]
+    return call.mount == "azure_classic" and (call.has_data_sources or param in {"data_sources", "dataSources"})
+
+
+def _on_your_data_envelope(error: ApiError, call: Call) -> dict[str, Any]:
+    """The envelope with a numeric code; faults of the request name their field as a pointer."""
+    message = error.message
+    if isinstance(error, InvalidRequest) and error.param and error.code in FIELD_FAULTS:
+        pointer = error.param.replace("[", "/").replace("]", "").replace(".", "/")
+        message = f"Validation error at #/{pointer}: {message}"
+    return {"error": {"requestid": call.request_id, "code": error.status, "message": message}}
 
 
 def _azure_code(error: ApiError) -> str | None:

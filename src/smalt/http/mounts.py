@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, unquote
 from starlette.types import Scope
 
 from smalt.core.ids import request_id, uuid_id
+from smalt.http import search_service
 from smalt.http.call import Call, Mount
 from smalt.http.refusals import MissingVersion, UnsupportedVersion
 
@@ -27,7 +28,9 @@ def understand(scope: Scope) -> tuple[Call, str]:
     if path in SERVER_PATHS:
         return _call(scope, "outside"), path
     if path.startswith(DEPLOYMENTS):
-        return _under_deployment(scope, path)
+        return _under_deployment(scope)
+    if search_service.is_search_path(path):
+        return _call(scope, "search"), search_service.plain_path(_raw_path(scope))
     for prefix, mount in PREFIXES:
         if path.startswith(prefix):
             return _call(scope, mount), path[len(prefix) - 1 :]
@@ -44,16 +47,23 @@ def require_served_version(call: Call) -> None:
             raise MissingVersion
         if not DATED.fullmatch(call.api_version):
             raise UnsupportedVersion(call.api_version, expected="a date such as 2024-10-21 or 2025-04-01-preview")
+    elif call.mount == "search":
+        search_service.require_version(call.api_version)
 
 
-def _under_deployment(scope: Scope, path: str) -> tuple[Call, str]:
+def _under_deployment(scope: Scope) -> tuple[Call, str]:
     call = _call(scope, "azure_classic")
-    raw: bytes = scope.get("raw_path") or path.encode()
     # The encoded path tells a slash in a deployment's name from a slash behind it.
-    rest = raw.split(b"?", 1)[0].decode("latin-1")[len(DEPLOYMENTS) :]
+    rest = _raw_path(scope)[len(DEPLOYMENTS) :]
     name, slash, operation = rest.partition("/")
     call.deployment = unquote(name)
     return call, slash + unquote(operation)
+
+
+def _raw_path(scope: Scope) -> str:
+    """The path as it was sent, percent-encoded."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.split(b"?", 1)[0].decode("latin-1")
 
 
 def _call(scope: Scope, mount: Mount) -> Call:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Query
+from fastapi import Depends, Query
 
+from smalt.store.cursors import Slice
 from smalt.store.paging import Order, Page
 
 Item = TypeVar("Item")
@@ -12,8 +13,19 @@ Item = TypeVar("Item")
 MOST = 100
 
 After = Annotated[str | None, Query(description="The id of the last object of the page before.")]
+Before = Annotated[str | None, Query(description="The id of the first object of the page behind.")]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="The most objects on one page.")]
 Direction = Annotated[Order, Query(description="By creation time, oldest first (asc) or newest first (desc).")]
+
+
+async def asked_slice(
+    *, after: After = None, before: Before = None, limit: Limit = 20, order: Direction = "desc"
+) -> Slice:
+    """The page that a client asks for."""
+    return Slice(after, before, limit, order)
+
+
+AskedSlice = Annotated[Slice, Depends(asked_slice)]
 
 
 def listed(page: Page[Item], show: Callable[[Item], dict[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,13 @@
 """What the wire itself refuses, before any operation is asked: keys, paths, methods, versions."""
 
-from smalt.core.errors import AuthenticationFailed, InvalidRequest, MethodNotAllowed, NotFound, PermissionDenied
+from smalt.core.errors import (
+    ApiError,
+    AuthenticationFailed,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    PermissionDenied,
+)
 
 CREATE_KEY = "`smalt keys create` makes a new one."
 
@@ -73,6 +80,17 @@ class UnsupportedVersion(InvalidRequest):
 
     def __init__(self, given: str, *, expected: str) -> None:
         super().__init__(f"API version not supported: {given[:40]!r}. Use {expected}.", param="api-version")
+
+
+class UnsatisfiableRange(ApiError):
+    """The content has no such range."""
+
+    status = 416
+    type = "invalid_request_error"
+
+    def __init__(self, size: int, advice: str) -> None:
+        headers = {"Content-Range": f"bytes */{size}"}
+        super().__init__(f"The header Range cannot be satisfied. {advice}", param="Range", headers=headers)
 
 
 def masked(key: str) -> str:

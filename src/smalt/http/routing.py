@@ -24,11 +24,12 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an operation listens, and whether a key's minute pays for it."""
+    """Where an operation listens, whether a key's minute pays for it, and whether it reads its body itself."""
 
     mounts: frozenset[Mount] = MOUNTS
     deployment: bool = False
     metered: bool = False
+    streamed: bool = False
 
     def admits(self, call: Call) -> bool:
         """Whether a call came in where this operation listens."""
@@ -86,7 +87,8 @@ class OperationRoute(APIRoute):
                 await body.read()
             if self.place.metered:
                 await body.app.state.limits.admit(call, body)
-            work.watch(body.receive)
+            if not self.place.streamed:
+                work.watch(body.receive)
             return await answer(body)
 
     def _planned(self, plan: Plan) -> ASGIApp:
@@ -104,7 +106,8 @@ class Router(APIRouter):
 
     `mounts` leaves some out (or names `outside` for the server's own paths); `deployment=True` puts the operation under
     `/openai/deployments/{deployment}` on classic paths, else it is there under `/openai`; `metered=True` counts it
-    against the key's requests and tokens a minute.
+    against the key's requests and tokens a minute; `streamed=True` leaves the body to the operation, which takes the
+    request and goes through `Body.form_parts`.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -118,10 +121,11 @@ class Router(APIRouter):
         mounts: Collection[Mount] = MOUNTS,
         deployment: bool = False,
         metered: bool = False,
+        streamed: bool = False,
         **options: Any,
     ) -> Callable[[Endpoint], Endpoint]:
         """Register an operation."""
-        place = Place(frozenset(mounts), deployment, metered)
+        place = Place(frozenset(mounts), deployment, metered, streamed)
 
         def register(endpoint: Endpoint) -> Endpoint:
             self.add_api_route(path, endpoint, methods=[method], **options)

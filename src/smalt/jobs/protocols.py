@@ -45,8 +45,9 @@ class JobContext(Protocol):
     async def step(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
         """Do a piece of work and record its JSON result; after a kill the recorded result is taken instead.
 
-        A kill between the work and the record makes it run again, so it must be idempotent. Raises `JobStopped`
-        before it begins when the job is to stop.
+        Results are found again by `name`, so each step of a job has its own name (`embed 17`), and the order of
+        steps may differ after a kill. A kill between the work and the record makes it run again, so it must be
+        idempotent; what it raises is not recorded. Raises `JobStopped` before it begins when the job is to stop.
         """
         ...
 

@@ -37,7 +37,8 @@ class Chunk:
 class IndexQuery:
     """What an index is asked. `vectors` are float32 rows of unit length; `texts` are the queries' words.
 
-    `mode` hybrid uses both and fuses them. `filter` is over the attributes of files.
+    `mode` hybrid uses both and fuses them. `filter` is over the attributes of files; `files` are the sequences of
+    those that may be found, all when None. A chunk must pass both.
     """
 
     vector_store: int
@@ -49,6 +50,7 @@ class IndexQuery:
     filter: Filter | None = None
     vector_weight: float = 1.0
     text_weight: float = 1.0
+    files: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Azure OpenAI On Your Data: the data sources a chat may draw from, and what an answer says of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from smalt.schemas.wire import Request, Wire
+from smalt.schemas.wire import Body, Request, Wire
 
 AzureChatDataSourceType = TypeAliasType(
     "AzureChatDataSourceType",
@@ -180,12 +180,17 @@ class DataSourceParameters(Request):
     """What every kind of data source has."""
 
     index_name: str
-    top_n_documents: int | None = Field(None, description="How many documents to show the model.")
-    max_search_queries: int | None = Field(None, description="How many queries one message may become.")
+    top_n_documents: int | None = Field(None, ge=1, le=1000, description="How many documents to show the model.")
+    max_search_queries: int | None = Field(None, ge=1, description="How many queries one message may become.")
     allow_partial_result: bool | None = Field(
         None, description="Go on when some of the queries failed.", json_schema_extra={"default": False}
     )
-    in_scope: bool | None = Field(None, description="Answer from the documents only.")
+    in_scope: bool | None = Field(
+        None, description="Answer from the documents only.", json_schema_extra={"default": True}
+    )
+    role_information: str | None = Field(
+        None, description="What the model is told of its role; a system message says the same."
+    )
     strictness: int | None = Field(None, ge=1, le=5, description="How relevant a document must be.")
     include_contexts: list[Literal["citations", "intent", "all_retrieved_documents"]] | None = Field(
         None, description="What to tell of the search.", json_schema_extra={"default": ["citations", "intent"]}
@@ -336,3 +341,20 @@ class AzureChatMessageContext(Wire):
     intent: str | None = None
     citations: list[AzureChatCitation] | None = None
     all_retrieved_documents: list[AzureChatRetrievedDocument] | None = None
+
+
+class ExtensionsDataSource(Request):
+    """A data source in the first form of On Your Data, whose names are in camel case."""
+
+    type: str
+    parameters: dict[str, Any]
+
+
+class ExtensionsChatCompletionsRequest(Body):
+    """Asks for an answer from a data source, in the first form of On Your Data."""
+
+    messages: list[dict[str, Any]] = Field(min_length=1, description="The conversation so far.")
+    data_sources: list[ExtensionsDataSource] = Field(
+        min_length=1, max_length=1, alias="dataSources", description="The one source to answer from."
+    )
+    stream: bool | None = Field(None, description="Send the answer piece by piece.")

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
+from smalt.core.settings import Settings
 from smalt.store.connecting import READERS, connect, database_url, make_private, sqlite_path
 from smalt.store.failures import mapping_failures
 from smalt.store.writer import Writer
@@ -22,6 +25,12 @@ def default_database(data_dir: Path) -> Path:
     return data_dir / FILE_NAME
 
 
+def database_of(settings: Settings) -> URL | Path:
+    """The database that the settings name, or else the file in their data folder."""
+    url = settings.database.url
+    return default_database(settings.data_dir) if url is None else database_url(url.get_secret_value())
+
+
 class Database:
     """An open database; several processes may have the same one open."""
 
@@ -32,13 +41,13 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="smalt-reader")
 
     @classmethod
-    def open(cls, url_or_path: str | Path) -> Self:
+    def open(cls, database: URL | Path | str) -> Self:
         """Open a database whose schema is up to date (see `migrating.migrate`); the caller closes it."""
-        url = database_url(url_or_path)
+        url = database_url(database)
         path = sqlite_path(url)
         if path is not None:
             make_private(path)
-        return cls(connect(url), connect(url, read_only=True, connections=READERS))
+        return cls(connect(url), connect(url, "read", connections=READERS))
 
     async def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work` on one snapshot of the database; it may not write."""
@@ -65,5 +74,15 @@ class Database:
         self._writing.dispose()
 
     def _read(self, work: Callable[[sa.Connection], T]) -> T:
-        with mapping_failures(), self._reading.connect() as connection:
+        with mapping_failures():
+            try:
+                return self._read_once(work)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            # The server was started anew, say. Reading again harms nobody, and finds fresh connections.
+            return self._read_once(work)
+
+    def _read_once(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._reading.connect() as connection:
             return work(connection)

@@ -10,7 +10,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from smalt.store.connecting import connect, database_url, make_private, sqlite_path
+from smalt.core.errors import InvalidRequest
+from smalt.store.connecting import connect, database_url, described, make_private, sqlite_path
+from smalt.store.failures import mapping_failures
 from smalt.store.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -27,21 +29,15 @@ def newest_revision() -> str:
     return max(name.group(1) for name in names if name)
 
 
-def migrate(url_or_path: str | Path) -> tuple[str | None, str]:
+def migrate(database: URL | Path | str) -> tuple[str | None, str]:
     """Bring the schema up to date; returns the revision before (None for a new database) and after."""
-    url = database_url(url_or_path)
+    url = database_url(database)
     target = newest_revision()
     before = current_revision(url)
-    if before == target:
-        return before, target
-    with _alone(url):
-        before = current_revision(url)
-        if before != target:
-            _refuse_newer(before, target)
-            if before is None:
-                _create(url, target)
-            else:
-                _upgrade(url)
+    if before != target:
+        with mapping_failures(described(url)), _alone(url) as connection:
+            before = _standing(connection)
+            _bring(connection, before, target)
     return before, target
 
 
@@ -50,40 +46,58 @@ def current_revision(url: URL) -> str | None:
     path = sqlite_path(url)
     if path is not None and not path.exists():
         return None
-    engine = connect(url, read_only=True)
+    engine = connect(url, "read")
     try:
-        with engine.connect() as connection:
-            if not sa.inspect(connection).has_table("alembic_version"):
-                return None
-            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+        with mapping_failures(described(url)), engine.connect() as connection:
+            return _standing(connection)
     finally:
         engine.dispose()
 
 
-def _refuse_newer(before: str | None, target: str) -> None:
-    if before is not None and before > target:
+def _standing(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _bring(connection: sa.Connection, before: str | None, target: str) -> None:
+    if before == target:
+        return
+    if before is None:
+        _create(connection, target)
+        return
+    if before > target:
         raise SchemaTooNewError(
             f"The database stands at revision {before}, this Smalt knows up to {target}. "
-            "Use the newer Smalt that wrote it, or another data_dir."
+            "Use the newer Smalt that wrote it, or another data_dir or database.url."
         )
+    _upgrade(connection)
 
 
-def _create(url: URL, target: str) -> None:
+def _create(connection: sa.Connection, target: str) -> None:
     """Give a new database the newest tables at once; a test compares them with what the migrations make."""
-    path = sqlite_path(url)
-    if path is not None:
-        make_private(path)
-    engine = connect(url)
-    try:
-        with engine.begin() as connection:
-            metadata.create_all(connection)
-            connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-            connection.execute(sa.text("INSERT INTO alembic_version VALUES (:target)"), {"target": target})
-    finally:
-        engine.dispose()
+    _refuse_other_encodings(connection)
+    metadata.create_all(connection)
+    # As Alembic itself makes it.
+    number = sa.Column("version_num", sa.String(32), nullable=False)
+    versions = sa.Table(
+        "alembic_version", sa.MetaData(), number, sa.PrimaryKeyConstraint(number, name="alembic_version_pkc")
+    )
+    versions.create(connection)
+    connection.execute(sa.insert(versions).values(version_num=target))
 
 
-def _upgrade(url: URL) -> None:
+def _refuse_other_encodings(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        encoding = connection.execute(sa.text("SHOW server_encoding")).scalar_one()
+        if encoding != "UTF8":
+            raise InvalidRequest(
+                f"The database is encoded in {encoding}, which cannot hold every text. "
+                "Make one with: CREATE DATABASE NAME ENCODING 'UTF8' TEMPLATE template0"
+            )
+
+
+def _upgrade(connection: sa.Connection, revision: str = "head") -> None:
     # Alembic costs half a second to import, so only a database that is behind pays for it.
     from alembic import command
     from alembic.config import Config
@@ -91,40 +105,39 @@ def _upgrade(url: URL) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    engine = connect(url)
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+    _check_references(connection)
+
+
+def _check_references(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if broken:
+            raise RuntimeError(f"the migration broke {len(broken)} references, the first in {broken[0][0]}")
+
+
+@contextmanager
+def _alone(url: URL) -> Generator[sa.Connection]:
+    """A transaction to migrate in, while no other process migrates the same database."""
+    engine = connect(url, "migrate")
     try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        with _file_locked(sqlite_path(url)), engine.begin() as connection:
+            yield connection
     finally:
         engine.dispose()
 
 
 @contextmanager
-def _alone(url: URL) -> Generator[None]:
-    """Keep other processes from migrating the same database."""
-    path = sqlite_path(url)
-    with _file_locked(path.with_name(path.name + ".migrating")) if path is not None else _server_locked(url):
+def _file_locked(path: Path | None) -> Generator[None]:
+    # On PostgreSQL the transaction itself waits for its turn. SQLite's may give up while another makes the file.
+    if path is None:
         yield
-
-
-@contextmanager
-def _file_locked(path: Path) -> Generator[None]:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return
+    lock = os.open(path.with_name(path.name + ".migrating"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        make_private(path)
         yield
     finally:
         os.close(lock)
-
-
-@contextmanager
-def _server_locked(url: URL) -> Generator[None]:
-    engine = connect(url)
-    try:
-        with engine.connect() as connection:
-            # Any number will do, as long as every Smalt takes the same one; the lock ends with the connection.
-            connection.execute(sa.text("SELECT pg_advisory_lock(7385263)"))
-            yield
-    finally:
-        engine.dispose()

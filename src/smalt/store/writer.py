@@ -3,7 +3,6 @@
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -12,13 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from smalt.store.failures import explain, is_busy
+from smalt.store.committing import Committing
+from smalt.store.failures import explain, goes_by
 
 logger = logging.getLogger(__name__)
 
 BATCH = 128
-RETRY_SECONDS = 30.0
-RETRY_PAUSE_SECONDS = 0.05
 
 Work = Callable[[sa.Connection], Any]
 
@@ -33,15 +31,11 @@ class Write:
     error: BaseException | None = None
 
 
-class _BatchLostError(Exception):
-    """The database gave up the whole transaction, not one write alone."""
-
-
 class Writer:
     """Runs writes one after the other in a thread of its own."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self._committing = Committing(engine)
         self._queue: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._closed = False
@@ -84,19 +78,15 @@ class Writer:
         return batch, False
 
     def _commit(self, writes: list[Write]) -> BaseException | None:
-        deadline = time.monotonic() + RETRY_SECONDS
-        while True:
-            try:
-                with self._engine.begin() as connection:
-                    for write in writes:
-                        _attempt(connection, write)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the ones who wait
-                cause = error.__cause__ or error if isinstance(error, _BatchLostError) else error
-                if is_busy(cause) and time.monotonic() < deadline:
-                    time.sleep(RETRY_PAUSE_SECONDS)
-                    continue
-                return cause
-            return None
+        def attempt_all(connection: sa.Connection) -> None:
+            for write in writes:
+                _attempt(connection, write)
+
+        try:
+            self._committing.run(attempt_all)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the ones who wait
+            return error
+        return None
 
     @staticmethod
     def _finish(writes: list[Write], failure: BaseException | None) -> None:
@@ -117,9 +107,13 @@ def _attempt(connection: sa.Connection, write: Write) -> None:
     try:
         write.result = write.work(connection)
         savepoint.commit()
-    except Exception as error:  # noqa: BLE001 - one write's failure must not stop its neighbours
+    except Exception as error:
+        if goes_by(error):
+            # The whole batch is tried again. Without its locks, which the others may be waiting for.
+            raise
         write.error = error
         try:
             savepoint.rollback()
         except DBAPIError as lost:
-            raise _BatchLostError from (error if isinstance(error, DBAPIError) else lost)
+            # The database gave up the whole transaction, not one write alone.
+            raise (error if isinstance(error, DBAPIError) else lost) from None

@@ -24,7 +24,6 @@ def asked(*messages: dict[str, Any], **fields: Any) -> AzureCreateChatCompletion
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"data_sources": []}, "data_sources"),
         ({"metadata": {"a": "b"}}, "metadata"),
         ({"max_tokens": 1, "max_completion_tokens": 1}, "max_tokens"),
         ({"functions": [LOOK], "tools": [TOOL]}, "functions"),

@@ -11,10 +11,11 @@ from smalt.api.chat.folding import ChatFold
 from smalt.api.completions.chunks import CompletionStamper
 from smalt.api.completions.folding import CompletionFold
 from smalt.api.generation import Generation, folded
-from smalt.core.settings import DeploymentSettings, Settings
+from smalt.core.settings import DeploymentSettings, RetrievalSettings, Settings
 from smalt.engines.protocols import ChatDelta, CompletionDelta, CompletionEngine
 from smalt.http.call import Call
 from smalt.models import Models
+from smalt.retrieval.data_sources import DataSources
 from smalt.safety.content_filter import Event, NoContentFilter, PromptFiltered
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.completions import CreateCompletionRequest
@@ -59,7 +60,8 @@ def chat(text: str, n: int = 1) -> AzureCreateChatCompletionRequest:
 
 
 async def answer(models: Models, call: Call, body: AzureCreateChatCompletionRequest) -> dict[str, object]:
-    completions = ChatCompletions(Generation(models, WordFilter()), StoredCompletions(None))
+    data_sources = DataSources(RetrievalSettings(), models)
+    completions = ChatCompletions(Generation(models, WordFilter()), StoredCompletions(None), data_sources)
     return await folded(completions.chunks(body, call), ChatFold())
 
 

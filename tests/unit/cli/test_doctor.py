@@ -7,7 +7,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from smalt.cli.commands import app as commands
 from smalt.cli.doctor import doctor
+from smalt.store.connecting import database_url
+from smalt.store.migrating import _alone, _upgrade
 
 
 @pytest.fixture
@@ -80,3 +83,39 @@ def test_it_says_in_words_whether_serving_would_work(environ):
     app = typer.Typer()
     app.command()(doctor)
     assert CliRunner().invoke(app, []).stdout.endswith("Ready to serve.\n")
+
+
+def test_the_database_is_named_with_its_revision(environ, tmp_path):
+    assert examined()[1]["database"][0] == {
+        "grade": "ok", "topic": "database", "text": f"SQLite, {tmp_path / 'data' / 'smalt.db'}: can be reached, new"
+    }  # fmt: skip
+
+
+def test_a_database_by_url_is_named_without_its_password(environ, store_url):
+    environ.setenv("SMALT_DATABASE__URL", store_url)
+    code, findings = examined()
+    assert code == 0
+    assert "can be reached, revision" in findings["database"][0]["text"]
+    password = database_url(store_url).password
+    assert password is None or password not in findings["database"][0]["text"]
+
+
+def test_a_database_that_is_behind_can_be_migrated(environ, empty_url):
+    environ.setenv("SMALT_DATABASE__URL", empty_url)
+    with _alone(database_url(empty_url)) as connection:
+        _upgrade(connection, "0001")
+    assert "smalt migrate" in examined()[1]["database"][0]["text"]
+    told = CliRunner().invoke(commands, ["migrate"])
+    assert told.exit_code == 0
+    assert "from 0001 to revision" in told.stdout
+    assert "up to date" in CliRunner().invoke(commands, ["migrate"]).stdout
+    assert "smalt migrate" not in examined()[1]["database"][0]["text"]
+
+
+def test_a_database_out_of_reach_is_bad(environ):
+    environ.setenv("SMALT_DATABASE__URL", "postgresql://me:secret@127.0.0.1:1/smalt")
+    code, findings = examined()
+    assert code == 1
+    assert findings["database"][0]["grade"] == "bad"
+    assert "database 'smalt' on 127.0.0.1:1" in findings["database"][0]["text"]
+    assert "secret" not in findings["database"][0]["text"]

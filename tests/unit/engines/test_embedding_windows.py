@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,3 +73,10 @@ def test_an_unknown_token_is_named(cutter: WindowCutter, token: int):
 def test_an_input_that_is_too_long_is_told_its_length(cutter: WindowCutter, long: str | list[int]):
     with pytest.raises(ContextLengthExceeded, match="maximum context length is 100 tokens, however you requested 101"):
         cutter.tokenize([long])
+
+
+def test_the_starts_of_tokens_tell_where_words_begin(cutter: WindowCutter):
+    starts, nothing = (np.frombuffer(one, "<u4") for one in cutter.starts(["one  two three", ""]))
+    assert (starts & 0x7FFF_FFFF).tolist() == [0, 5, 9]
+    assert (starts >> 31).tolist() == [1, 1, 1]
+    assert nothing.tolist() == []

@@ -2,19 +2,18 @@
 
 import pytest
 
+from smalt.store.connecting import database_url, sqlite_path
 from smalt.store.database import Database
-from smalt.store.migrating import migrate
 
 
 @pytest.fixture
-def database_path(tmp_path):
-    path = tmp_path / "smalt.db"
-    migrate(path)
-    return path
-
-
-@pytest.fixture
-async def database(database_path):
-    database = Database.open(database_path)
+async def database(store_url):
+    database = Database.open(store_url)
     yield database
     await database.close()
+
+
+@pytest.fixture
+def database_path(store_url):
+    """The file of the database, for a test that is `on_sqlite`."""
+    return sqlite_path(database_url(store_url))

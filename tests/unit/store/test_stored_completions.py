@@ -1,12 +1,12 @@
 """How stored chat completions are kept, listed and forgotten."""
 
-import sqlite3
-
 import pytest
 import sqlalchemy as sa
 
 from smalt.core.errors import NotFound
 from smalt.store.stored_completions import StoredCompletions
+from smalt.store.tables import stored_completion_metadata as labels
+from smalt.store.tables import stored_completions
 
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi \u2603"}]
 
@@ -109,7 +109,7 @@ async def test_updating_replaces_the_metadata(stored):
     assert await ids(stored, metadata={"old": "1"}) == ([], False)
 
 
-async def test_a_deleted_completion_is_gone_with_its_content(stored, database_path):
+async def test_a_deleted_completion_is_gone_with_its_content(stored, database):
     await stored.add("shop", completion(1), messages=MESSAGES, metadata={"k": "1"})
     await stored.delete("shop", "chatcmpl-1")
     with pytest.raises(NotFound):
@@ -117,10 +117,9 @@ async def test_a_deleted_completion_is_gone_with_its_content(stored, database_pa
     with pytest.raises(NotFound):
         await stored.delete("shop", "chatcmpl-1")
     assert await ids(stored) == ([], False)
-    connection = sqlite3.connect(database_path)
-    assert connection.execute("SELECT messages, completion FROM stored_completions").fetchall() == [(None, None)]
-    assert connection.execute("SELECT count(*) FROM stored_completion_metadata").fetchone() == (0,)
-    connection.close()
+    content = sa.select(stored_completions.c.messages, stored_completions.c.completion)
+    assert await database.read(lambda connection: connection.execute(content).all()) == [(None, None)]
+    assert await database.read(lambda connection: connection.execute(sa.select(labels)).all()) == []
 
 
 async def test_messages_are_paged_with_ids_of_their_own(stored):

@@ -40,8 +40,8 @@ async def test_usage_reaches_the_database_by_itself(database):
         assert await totals(database) == {"echo": (1, 3, 2)}
 
 
-async def test_two_servers_add_up_in_one_row(database, database_path):
-    other = Database.open(database_path)
+async def test_two_servers_add_up_in_one_row(database, store_url):
+    other = Database.open(store_url)
     async with UsageRecorder(database) as first, UsageRecorder(other) as second:
         count(first)
         count(second)
@@ -92,7 +92,7 @@ async def test_every_grouping_counts_every_request(database, by):
     assert sum(row[0] for row in (await totals(database, by=by)).values()) == 5
 
 
-async def test_usage_that_could_not_be_written_is_written_later(database_path):
+async def test_usage_that_could_not_be_written_is_written_later(store_url):
     class Failing(Database):
         is_full = True
 
@@ -101,7 +101,7 @@ async def test_usage_that_could_not_be_written_is_written_later(database_path):
                 raise Unavailable("The disk is full.")
             return await super().write(work)
 
-    database = Failing.open(database_path)
+    database = Failing.open(store_url)
     recorder = UsageRecorder(database)
     count(recorder)
     with pytest.raises(Unavailable):

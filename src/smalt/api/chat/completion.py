@@ -8,10 +8,13 @@ from typing import Any
 from smalt.api.accounting import usage_json
 from smalt.api.chat.chunks import ChunkStamper, ChunkStyle
 from smalt.api.chat.folding import ChatFold
+from smalt.api.chat.on_your_data.grounding import GroundedAnswers, GroundedStamper
+from smalt.api.chat.on_your_data.request import check_grounded
 from smalt.api.chat.request import accepted
 from smalt.api.generation import Chunk, Generation
 from smalt.engines.protocols import ChatEngine
 from smalt.http.call import Call
+from smalt.retrieval.data_sources import DataSources
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.store.stored_completions import StoredCompletions
 
@@ -34,16 +37,28 @@ class ChatCompletions:
 
     generation: Generation
     stored: StoredCompletions
+    data_sources: DataSources
 
     def chunks(self, body: AzureCreateChatCompletionRequest, call: Call) -> AsyncGenerator[Chunk]:
         """The completion's chunks as they come; with `store`, it is kept before the stream ends."""
+        call.has_data_sources = body.data_sources is not None
         asked = accepted(body)
         model = self.generation.models.find(body.model).model
         stamper = ChunkStamper(ChunkStyle.of(body, model=model, is_azure=call.is_azure))
-        chunks = self.generation.chunks(
-            asked, ChatEngine, lambda engine: engine.chat(asked), stamper=stamper, call=call
-        )
+        chunks = self._chunks(asked, stamper, call)
         return self._kept(chunks, stamper, body, call) if body.store else chunks
+
+    def _chunks(
+        self, asked: AzureCreateChatCompletionRequest, stamper: ChunkStamper, call: Call
+    ) -> AsyncGenerator[Chunk]:
+        """The chunks of an answer, from documents when the request names a source of them."""
+        if asked.data_sources is None:
+            return self.generation.chunks(
+                asked, ChatEngine, lambda engine: engine.chat(asked), stamper=stamper, call=call
+            )
+        check_grounded(asked, call)
+        answers = GroundedAnswers(self.generation, self.data_sources)
+        return answers.chunks(asked, GroundedStamper(stamper, asked), call)
 
     async def _kept(
         self,

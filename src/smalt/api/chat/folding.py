@@ -45,6 +45,8 @@ class _Choice:
         self._function: Chunk | None = None
         self._logprobs: dict[str, list[Chunk]] | None = None
         self._finish_reason: str | None = None
+        self._context: Chunk | None = None
+        self._end_turn: bool | None = None
 
     def add(self, piece: Chunk) -> None:
         delta = piece["delta"]
@@ -58,6 +60,8 @@ class _Choice:
         if piece["logprobs"] is not None:
             self._score(piece["logprobs"])
         self._finish_reason = piece["finish_reason"] or self._finish_reason
+        self._context = delta.get("context", self._context)
+        self._end_turn = piece.get("end_turn", self._end_turn)
 
     def answer(self) -> Chunk:
         return {
@@ -103,6 +107,8 @@ class _Choice:
             message["tool_calls"] = [call for _, call in sorted(self._calls.items())]
         if self._function is not None:
             message["function_call"] = self._function
+        if self._context is not None:
+            message |= {"end_turn": self._end_turn, "context": self._context}
         return message
 
 

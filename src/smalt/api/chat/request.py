@@ -1,7 +1,7 @@
 """What a chat request must be, whichever engine answers it."""
 
 from smalt.api.chat.legacy_functions import with_tools
-from smalt.core.errors import InvalidRequest, UnsupportedParameter, UnsupportedValue
+from smalt.core.errors import InvalidRequest, UnsupportedValue
 from smalt.schemas.chat import (
     AzureCreateChatCompletionRequest,
     ChatCompletionAllowedToolsChoice,
@@ -15,15 +15,13 @@ from smalt.schemas.chat import (
 
 def accepted(body: AzureCreateChatCompletionRequest) -> AzureCreateChatCompletionRequest:
     """The request as engines get it; raise what is wrong with it, or not served yet, by field."""
-    _refuse_unserved(body)
+    _refuse_custom_tools(body)
     _check_combinations(body)
     _check_tool_messages(body)
     return _with_allowed_tools(with_tools(body))
 
 
-def _refuse_unserved(body: AzureCreateChatCompletionRequest) -> None:
-    if body.data_sources is not None:
-        raise UnsupportedParameter("data_sources", "This server does not answer from data sources.")
+def _refuse_custom_tools(body: AzureCreateChatCompletionRequest) -> None:
     for position, tool in enumerate(body.tools or ()):
         if not isinstance(tool, ChatCompletionTool):
             raise UnsupportedValue(

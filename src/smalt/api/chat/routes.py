@@ -1,15 +1,18 @@
 """Chat completions: making them, and those that were kept."""
 
 import re
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request, Response
 
 from smalt.api.chat.completion import ChatCompletions
 from smalt.api.chat.folding import ChatFold
+from smalt.api.chat.on_your_data.extensions import modern
+from smalt.api.chat.on_your_data.shapes import Form, shaped, shaped_whole
 from smalt.api.chat.stored import completion_json, completions_json, messages_json
-from smalt.api.dependencies import GenerationDep, StoredCompletionsDep
-from smalt.api.generation import folded, spelled
+from smalt.api.dependencies import DataSourcesDep, GenerationDep, StoredCompletionsDep
+from smalt.api.generation import Chunk, folded, spelled
 from smalt.http.answers import Json
 from smalt.http.dependencies import CurrentCall
 from smalt.http.event_stream import EventStream
@@ -25,6 +28,7 @@ from smalt.schemas.chat import (
     StoredChatCompletion,
     UpdateChatCompletionRequest,
 )
+from smalt.schemas.on_your_data import ExtensionsChatCompletionsRequest
 
 router = Router(tags=["chat"])
 
@@ -41,9 +45,11 @@ METADATA_PARAMETER: dict[str, Any] = {
 }
 
 
-async def chat_completions(generation: GenerationDep, stored: StoredCompletionsDep) -> ChatCompletions:
+async def chat_completions(
+    generation: GenerationDep, stored: StoredCompletionsDep, data_sources: DataSourcesDep
+) -> ChatCompletions:
     """What answers chat requests."""
-    return ChatCompletions(generation, stored)
+    return ChatCompletions(generation, stored, data_sources)
 
 
 async def metadata_filter(request: Request) -> dict[str, str]:
@@ -72,7 +78,32 @@ async def create_chat_completion(
 ) -> Response:
     """Answer a conversation, whole or as a stream."""
     chunks = completions.chunks(body, call)
+    if body.data_sources is not None and call.mount == "azure_classic":
+        return await _shaped(chunks, "classic", is_stream=bool(body.stream))
     return EventStream(spelled(chunks)) if body.stream else Json(await folded(chunks, ChatFold()))
+
+
+@router.post(
+    "/extensions/chat/completions",
+    operation_id="createExtensionsChatCompletion",
+    mounts={"azure_classic"},
+    deployment=True,
+    metered=True,
+)
+async def create_extensions_chat_completion(
+    body: ExtensionsChatCompletionsRequest, call: CurrentCall, completions: ChatCompletionsDep
+) -> Response:
+    """Answer a conversation from a data source, in the form that On Your Data had at first."""
+    call.has_data_sources = True
+    asked = modern(body)
+    return await _shaped(completions.chunks(asked, call), "extensions", is_stream=bool(asked.stream))
+
+
+async def _shaped(chunks: AsyncGenerator[Chunk], form: Form, *, is_stream: bool) -> Response:
+    """The answer in the shape that On Your Data has on classic paths."""
+    if is_stream:
+        return EventStream(spelled(shaped(chunks, form)))
+    return Json(shaped_whole(await folded(chunks, ChatFold()), form))
 
 
 @router.get(

@@ -14,6 +14,9 @@ Quick = Annotated[bool, typer.Option("--quick", help="One short pair: shows that
 PairCount = Annotated[int | None, typer.Option("--pairs", min=1, help="How many pairs of turns.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, ready to paste.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured to FILE.")]
+Chunks = Annotated[
+    str | None, typer.Option("--chunks", metavar="SIZE/OVERLAP", help="Tokens of a chunk and of its overlap.")
+]
 Model = Annotated[str, typer.Option("--deployment", help="The deployment whose weights are measured.")]
 OtherGateway = Annotated[
     str | None,
@@ -83,6 +86,41 @@ def gateway(
 
 
 @app.command()
+def retrieval(
+    *,
+    deployment: Model = "text-embedding-3-small",
+    quick: Quick = False,
+    chunks: Chunks = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """What search finds, by meaning, by words and by both, on two public sets."""
+    from smalt.cli.bench.deployments import on_disk
+    from smalt.cli.bench.retrieval import QUICK, Plan, chunk_sizes, measure
+
+    plan = QUICK if quick else Plan(chunks=chunk_sizes(chunks))
+    measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
+
+
+@app.command()
+def search(
+    *,
+    deployment: Model = "text-embedding-3-small",
+    chunks: Annotated[int, typer.Option("--chunks", min=1000, help="How many chunks are searched.")] = 100_000,
+    quick: Quick = False,
+    pairs: PairCount = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """Search in a vector store, through the index's channel and over HTTP, against bare faiss."""
+    from smalt.cli.bench.deployments import on_disk
+    from smalt.cli.bench.search import QUICK, Plan, measure
+
+    plan = QUICK if quick else Plan(chunks=chunks, pairs=pairs or Plan.pairs)
+    measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
+
+
+@app.command()
 def start(
     *,
     deployment: Model = "gpt-4o-mini",
@@ -96,6 +134,23 @@ def start(
     from smalt.cli.bench.start import QUICK, Plan, measure
 
     plan = QUICK if quick else Plan(starts=pairs or Plan.starts)
+    measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
+
+
+@app.command()
+def ingest(
+    *,
+    deployment: Model = "text-embedding-3-small",
+    quick: Quick = False,
+    pairs: PairCount = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """Files into a vector store against a bare onnxruntime loop over their chunks."""
+    from smalt.cli.bench.deployments import on_disk
+    from smalt.cli.bench.ingest import QUICK, Plan, measure
+
+    plan = QUICK if quick else Plan(pairs=pairs or Plan.pairs)
     measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,27 +39,36 @@ class Server:
 
 @contextmanager
 def smalt_server(
-    deployments: Mapping[str, Mapping[str, Any]], *, cores: frozenset[int] | None = None
+    deployments: Mapping[str, Mapping[str, Any]],
+    *,
+    cores: frozenset[int] | None = None,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Generator[Server]:
-    """Serve these deployments (as in `[deployments.NAME]`), and nothing else, until the context ends."""
-    with TemporaryDirectory(prefix="smalt-bench-") as folder:
+    """Serve these deployments (as in `[deployments.NAME]`), and nothing else, until the context ends.
+
+    `environment` has further settings as variables. `folder` is its data folder, which is kept; a new one, when None.
+    """
+    with ExitStack() as stack:
+        folder = folder or Path(stack.enter_context(TemporaryDirectory(prefix="smalt-bench-")))
         port = free_port()
-        config = Path(folder) / "smalt.toml"
+        config = folder / "smalt.toml"
         config.touch()
-        environment = {
+        variables = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SMALT_")},
+            **(environment or {}),
             "SMALT_CONFIG": str(config),
-            "SMALT_DATA_DIR": folder,
+            "SMALT_DATA_DIR": str(folder),
             "SMALT_STARTER": "false",
             "SMALT_OFFLINE": "true",
             "SMALT_SERVER__PORT": str(port),
             "SMALT_LOG__LEVEL": "error",
             "SMALT_DEPLOYMENTS": json.dumps(deployments),
         }
-        key = asyncio.run(_make_key(Path(folder)))
+        key = asyncio.run(_make_key(folder))
         started_at = perf_counter()
         with pinned(cores):
-            process = subprocess.Popen([*SMALT, "serve"], env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
+            process = subprocess.Popen([*SMALT, "serve"], env=variables, stdout=subprocess.DEVNULL)  # noqa: S603
         try:
             server = Server(f"http://127.0.0.1:{port}", key, ProcessTree(process.pid), started_at)
             wait_for_port(port, process)

@@ -35,6 +35,11 @@ class EchoEngine(Engine):
         super().__init__(deployment)
         self._options = read_options(deployment)
 
+    @property
+    def context(self) -> int | None:
+        """Most words of a prompt and its answer together, as the option says."""
+        return self._options.context
+
     async def chat(self, body: AzureCreateChatCompletionRequest) -> AsyncGenerator[ChatEvent]:
         """Say the last message again; call a tool that must be called, or that `call NAME {…}` asks for."""
         conversation.refuse_unserved(body)

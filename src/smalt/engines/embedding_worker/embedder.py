@@ -40,6 +40,13 @@ class Embedder:
         vectors = await request.vectors(dimensions, normalize=self._normalize)
         return {"dimensions": dimensions, "prompt_tokens": prompt_tokens}, vectors.astype("<f4", copy=False).tobytes()
 
+    async def token_starts(self, header: Header, _payload: bytes) -> Message:
+        """Answer one call: the starts of all texts as the payload (see `WindowCutter.starts`)."""
+        texts: Sequence[str] = header["texts"]
+        # In the thread of the long inputs, so that other requests are answered meanwhile.
+        starts = await asyncio.get_running_loop().run_in_executor(self._tokenizing, self._cutter.starts, texts)
+        return {"bytes": list(map(len, starts))}, b"".join(starts)
+
     async def _prepare(self, inputs: Sequence[Input]) -> tuple[int, list[Window]]:
         if sum(map(len, inputs)) < INLINE_ITEMS:
             return self._tokens_and_windows(inputs)

@@ -20,4 +20,6 @@ async def _serve(options: EmbeddingOptions, socket_path: str, ready: Ready) -> N
         raise MissingExtra(error.name or "onnxruntime", extra="local") from error
     embedder = Embedder(options)
     info = {"dimensions": embedder.dimensions, "max_input_tokens": options.max_input_tokens}
-    await serve_channel(Handlers(calls={"embed": embedder.embed}), socket_path, ready, info)
+    await serve_channel(
+        Handlers(calls={"embed": embedder.embed, "token_starts": embedder.token_starts}), socket_path, ready, info
+    )

@@ -4,11 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from tokenizers import Tokenizer
+import numpy as np
+from tokenizers import Encoding, Tokenizer
 
 from smalt.core.errors import ContextLengthExceeded, InvalidRequest
 
 Input = str | Sequence[int]
+
+WORD_BIT = 31
+"""The bit of a token's start that tells that a word begins with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,10 @@ class WindowCutter:
                 )
         return ids
 
+    def starts(self, texts: Sequence[str]) -> list[bytes]:
+        """Where the tokens of every text begin: 32 bits each, the highest of them set for one that begins a word."""
+        return [_packed(one) for one in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
     def cut(self, tokens: Sequence[list[int]]) -> list[Window]:
         """Cut every token list in windows of nearly the same length: a short last one would be a poor vector."""
         windows: list[Window] = []
@@ -86,3 +94,12 @@ class WindowCutter:
         encoded = self._tokenizer.encode("a")
         own = [index for index, special in enumerate(encoded.special_tokens_mask) if not special]
         return encoded.ids[: own[0]], encoded.ids[own[-1] + 1 :]
+
+
+def _packed(encoding: Encoding) -> bytes:
+    starts = np.fromiter((start for start, _ in encoding.offsets), np.uint32, len(encoding))
+    # A tokenizer without words has None for each, and then every token counts as one.
+    words = np.fromiter((-1 if word is None else word for word in encoding.word_ids), np.int64, len(encoding))
+    begins = np.ones(len(encoding), bool)
+    begins[1:] = (words[1:] != words[:-1]) | (words[1:] < 0)
+    return (starts | (begins.astype(np.uint32) << WORD_BIT)).astype("<u4").tobytes()

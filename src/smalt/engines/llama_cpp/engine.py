@@ -73,6 +73,11 @@ class LlamaCppEngine(Engine):
         self._worker = chat.Worker(server, facts, SchemaCheck(server, facts))
         self._serving = Serving(deployment.model, facts.fingerprint)
 
+    @property
+    def context(self) -> int:
+        """Most tokens of a prompt and its answer together."""
+        return self._worker.facts.context
+
     def chat(self, body: AzureCreateChatCompletionRequest) -> AsyncIterator[ChatEvent]:
         """Stream the answer: every choice's deltas, then the usage."""
         return self._chat(body)

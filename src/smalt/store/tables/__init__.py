@@ -2,8 +2,8 @@
 
 from smalt.store.tables.accounts import end_users, keys, revisions, usage
 from smalt.store.tables.base import metadata
-from smalt.store.tables.files import blobs, doomed_blobs, files, upload_parts, uploads
-from smalt.store.tables.jobs import job_runners, jobs
+from smalt.store.tables.files import blob_holds, blobs, doomed_blobs, files, upload_parts, uploads
+from smalt.store.tables.jobs import job_runners, job_sweeps, jobs
 from smalt.store.tables.stored_completions import stored_completion_metadata, stored_completions
 from smalt.store.tables.vector_stores import (
     chunk_vectors,
@@ -14,6 +14,7 @@ from smalt.store.tables.vector_stores import (
 )
 
 __all__ = [
+    "blob_holds",
     "blobs",
     "chunk_vectors",
     "chunks",
@@ -21,6 +22,7 @@ __all__ = [
     "end_users",
     "files",
     "job_runners",
+    "job_sweeps",
     "jobs",
     "keys",
     "metadata",

@@ -16,6 +16,17 @@ blobs = sa.Table(
     sa.Column("touched_at", sa.BigInteger, nullable=False),
 )
 
+# Content that a request or a job is about to refer to; a blob that has neither a hold nor a reference is removed.
+blob_holds = sa.Table(
+    "blob_holds",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("digest", sa.String(64), sa.ForeignKey("blobs.digest"), nullable=False),
+    sa.Column("held_at", sa.BigInteger, nullable=False),
+)
+
+blob_holds_by_digest = sa.Index("ix_blob_holds_digest", blob_holds.c.digest)
+
 # Keys that the storage must forget: nothing refers to them any more.
 doomed_blobs = sa.Table(
     "doomed_blobs",
@@ -47,6 +58,7 @@ files = sa.Table(
 files_by_time = sa.Index("ix_files_project_created_at", files.c.project, files.c.created_at, files.c.sequence)
 files_by_digest = sa.Index("ix_files_digest", files.c.digest)
 files_by_expiry = sa.Index("ix_files_expires_at", files.c.expires_at)
+files_by_deletion = sa.Index("ix_files_deleted_at", files.c.deleted_at)
 
 uploads = sa.Table(
     "uploads",
@@ -64,6 +76,8 @@ uploads = sa.Table(
     sa.Column("file_expires_after_seconds", sa.BigInteger),
     sa.Column("file_id", sa.String(64)),
 )
+
+uploads_by_expiry = sa.Index("ix_uploads_expires_at", uploads.c.expires_at)
 
 upload_parts = sa.Table(
     "upload_parts",

@@ -40,3 +40,11 @@ job_runners = sa.Table(
     sa.Column("started_at", sa.BigInteger, nullable=False),
     sa.Column("heard_at", sa.BigInteger, nullable=False),
 )
+
+# When each sweep last began, whichever runner did it.
+job_sweeps = sa.Table(
+    "job_sweeps",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("began_at", sa.BigInteger, nullable=False),
+)

@@ -22,8 +22,12 @@ vector_stores = sa.Table(
     sa.Column("embedding_model", sa.String(256), nullable=False),
     # Grows with every change of what a search may find; files carry the number of their own last change.
     sa.Column("version", sa.BigInteger, nullable=False),
+    # The rows of files that were removed up to this version are gone; an index that is older must be rebuilt.
+    sa.Column("purged_version", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     # A deleted row stays for a while, so that paging can go on after it.
     sa.Column("deleted_at", sa.BigInteger),
+    # When nothing was left of the chunks of a store that was deleted or has expired.
+    sa.Column("cleared_at", sa.BigInteger),
     sqlite_autoincrement=True,
 )
 
@@ -54,6 +58,8 @@ vector_store_files = sa.Table(
     sa.Column("vector_store", Sequence, sa.ForeignKey("vector_stores.sequence", ondelete="CASCADE"), nullable=False),
     sa.Column("file_id", sa.String(64), nullable=False),
     sa.Column("batch_id", sa.String(64), sa.ForeignKey("vector_store_file_batches.id", ondelete="SET NULL")),
+    # The job that brings it in.
+    sa.Column("job_id", sa.String(128)),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     # in_progress, completed, failed or cancelled.
     sa.Column("status", sa.String(16), nullable=False),
@@ -82,11 +88,32 @@ one_live_file = sa.Index(
 vector_store_files_by_version = sa.Index(
     "ix_vector_store_files_version", vector_store_files.c.vector_store, vector_store_files.c.version
 )
+# Holds all that counting needs, so that counting reads nothing else.
 vector_store_files_by_status = sa.Index(
-    "ix_vector_store_files_status", vector_store_files.c.vector_store, vector_store_files.c.status
+    "ix_vector_store_files_status",
+    vector_store_files.c.vector_store,
+    vector_store_files.c.status,
+    vector_store_files.c.usage_bytes,
+    vector_store_files.c.deleted_at,
+    sqlite_where=vector_store_files.c.deleted_at.is_(None),
+    postgresql_where=vector_store_files.c.deleted_at.is_(None),
 )
-vector_store_files_by_file = sa.Index("ix_vector_store_files_file_id", vector_store_files.c.file_id)
+vector_store_files_by_time = sa.Index(
+    "ix_vector_store_files_created_at",
+    vector_store_files.c.vector_store,
+    vector_store_files.c.created_at,
+    vector_store_files.c.sequence,
+)
+vector_store_files_by_file = sa.Index(
+    "ix_vector_store_files_file_id", vector_store_files.c.file_id, vector_store_files.c.vector_store
+)
 vector_store_files_by_batch = sa.Index("ix_vector_store_files_batch_id", vector_store_files.c.batch_id)
+vector_store_files_removed = sa.Index(
+    "ix_vector_store_files_deleted_at",
+    vector_store_files.c.deleted_at,
+    sqlite_where=vector_store_files.c.deleted_at.is_not(None),
+    postgresql_where=vector_store_files.c.deleted_at.is_not(None),
+)
 
 # The pieces of a file's text; a chunk's number over all stores is file * 2**20 + position.
 chunks = sa.Table(

@@ -1,0 +1,55 @@
+"""When something must be swept: what the database itself says about the next expiry."""
+
+import sqlalchemy as sa
+
+from smalt.core.settings import Settings
+from smalt.jobs.sweeping import Due, Schedule
+from smalt.store.files import TOMBSTONE_SECONDS, ExpiredFiles
+from smalt.store.tables import blob_holds, doomed_blobs, files, jobs, uploads
+from smalt.store.uploads import KEPT_SECONDS, ExpiredUploads
+from smalt.store.vector_stores import ExpiredStores, next_sweep_at
+
+SECONDS_PER_DAY = 86_400
+
+
+def schedules(settings: Settings) -> list[Schedule]:
+    """What is swept, and when; the server asks them whether the job runner is needed at all."""
+    sweep_after, keep_seconds = settings.storage.sweep_after_seconds, settings.jobs.keep_days * SECONDS_PER_DAY
+    return [
+        Schedule(ExpiredFiles.name, ExpiredFiles.seconds, _first(_expired_files, _old_files)),
+        Schedule(ExpiredUploads.name, ExpiredUploads.seconds, _first(_expired_uploads, _old_uploads)),
+        Schedule(ExpiredStores.name, ExpiredStores.seconds, next_sweep_at),
+        Schedule("blobs", 60.0, _first(_doomed_blobs, _later(_held_blobs, sweep_after))),
+        Schedule("old-jobs", 60.0, _later(_finished_jobs, keep_seconds)),
+    ]
+
+
+def _first(*dues: Due) -> Due:
+    """The earliest of several."""
+
+    def due(connection: sa.Connection) -> int | None:
+        return min((moment for one in dues if (moment := one(connection)) is not None), default=None)
+
+    return due
+
+
+def _later(due: Due, seconds: float) -> Due:
+    def later(connection: sa.Connection) -> int | None:
+        moment = due(connection)
+        return None if moment is None else moment + int(seconds) + 1
+
+    return later
+
+
+def _earliest(column: sa.Column[int], *where: sa.ColumnElement[bool]) -> Due:
+    query = sa.select(sa.func.min(column)).where(column.is_not(None), *where)
+    return lambda connection: connection.execute(query).scalar_one()
+
+
+_expired_files = _earliest(files.c.expires_at, files.c.deleted_at.is_(None))
+_old_files = _later(_earliest(files.c.deleted_at), TOMBSTONE_SECONDS)
+_expired_uploads = _earliest(uploads.c.expires_at, uploads.c.status == "pending")
+_old_uploads = _later(_earliest(uploads.c.expires_at, uploads.c.status != "pending"), KEPT_SECONDS)
+_doomed_blobs = _earliest(doomed_blobs.c.doomed_at)
+_held_blobs = _earliest(blob_holds.c.held_at)
+_finished_jobs = _earliest(jobs.c.finished_at)

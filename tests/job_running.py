@@ -1,0 +1,108 @@
+"""Job runners for tests: real processes over a database of their own, which may be killed and stopped."""
+
+import asyncio
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from job_targets import Diary, job
+from smalt.jobs.queue import JobQueue
+from smalt.store.database import Database
+from smalt.store.tables import jobs as table
+
+RUNNER = Path(__file__).parent / "job_targets.py"
+QUICK = {"poll_seconds": 0.1, "silence_seconds": 2.0}
+
+
+class Jobs:
+    """The jobs of one database, and the runners that a test starts for them."""
+
+    def __init__(self, folder, url):
+        self.folder = folder
+        self.url = url
+        self.database = Database.open(url)
+        self.diary = Diary(folder / "diary")
+        self.processes = []
+
+    def start(self, **jobs):
+        log = (self.folder / f"runner{len(self.processes)}.log").open("w")
+        command = [sys.executable, str(RUNNER), str(self.folder), self.url, json.dumps(QUICK | jobs)]
+        with log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
+
+    async def put(self, *jobs):
+        def write(connection):
+            for one in jobs:
+                JobQueue().put(connection, one)
+
+        await self.database.write(write)
+
+    async def ask(self, verb, job_id):
+        await self.database.write(lambda connection: getattr(JobQueue(), verb)(connection, job_id))
+
+    async def rows(self):
+        query = sa.select(table)
+        found = await self.database.read(lambda connection: connection.execute(query).all())
+        return {row.id: row for row in found}
+
+    async def row(self, job_id):
+        return (await self.rows())[job_id]
+
+    async def until(self, is_true, seconds=60):
+        """Wait until `is_true(rows)`; the rows and the runners' logs are in the failure's message."""
+        until = time.monotonic() + seconds
+        while not is_true(rows := await self.rows()):
+            assert time.monotonic() < until, f"{rows}\n{self.logs()}"
+            await asyncio.sleep(0.05)
+        return rows
+
+    async def until_status(self, status, *job_ids, seconds=60):
+        return await self.until(lambda rows: {rows[name].status for name in job_ids} == {status}, seconds)
+
+    async def until_diary(self, line, seconds=60):
+        await self.until(lambda _rows: line in self.diary.lines(), seconds)
+
+    def job(self, name, kind="steps", **given):
+        return job(name, self.diary, kind, **given)
+
+    def logs(self):
+        return "\n".join(path.read_text() for path in sorted(self.folder.glob("runner*.log")))
+
+    def stop_outside_transactions(self, process):
+        """SIGSTOP a runner; on SQLite at a moment when it holds no lock, which would stop everybody else too."""
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            if all(is_free(path) for path in self.folder.glob("*.db")):
+                return
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+
+    async def close(self):
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+        await self.database.close()
+
+
+def is_free(path):
+    """Whether a SQLite database can be written to now."""
+    connection = sqlite3.connect(path, timeout=0.2, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE").close()
+        connection.execute("ROLLBACK").close()
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.close()
+    return True
