@@ -373,6 +373,26 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
 
 
+def test_a_slow_line_is_no_slow_request(tmp_path: Path) -> None:
+    limits = {"request_timeout_seconds": 0.5}
+
+    def content(pause: float) -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nassistants\r\n'
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for _ in range(5):
+            time.sleep(pause)
+            yield b"slowly "
+        yield b"\r\n--x--\r\n"
+
+    with serving(Settings(data_dir=tmp_path, starter=False, limits=limits)) as served:
+        headers = {"api-key": served.key, "Content-Type": "multipart/form-data; boundary=x"}
+        slow = httpx2.post(f"{served.url}/v1/files", content=content(0.2), headers=headers)
+        assert slow.status_code == 200
+        assert slow.json()["bytes"] == 35
+        stuck = httpx2.post(f"{served.url}/v1/files", content=content(1.0), headers=headers)
+        assert stuck.status_code == 504
+
+
 def wait_until(is_so: Any) -> None:
     until = time.monotonic() + 20
     while not is_so():

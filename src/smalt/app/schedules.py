@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from smalt.core.settings import Settings
 from smalt.jobs.sweeping import Due, Schedule
 from smalt.store.files import TOMBSTONE_SECONDS, ExpiredFiles
-from smalt.store.tables import blob_holds, doomed_blobs, files, jobs, uploads
+from smalt.store.tables import blob_holds, blobs, doomed_blobs, files, job_sweeps, jobs, uploads
 from smalt.store.uploads import KEPT_SECONDS, ExpiredUploads
 from smalt.store.vector_stores import ExpiredStores, next_sweep_at
 
@@ -19,7 +19,7 @@ def schedules(settings: Settings) -> list[Schedule]:
         Schedule(ExpiredFiles.name, ExpiredFiles.seconds, _first(_expired_files, _old_files)),
         Schedule(ExpiredUploads.name, ExpiredUploads.seconds, _first(_expired_uploads, _old_uploads)),
         Schedule(ExpiredStores.name, ExpiredStores.seconds, next_sweep_at),
-        Schedule("blobs", 60.0, _first(_doomed_blobs, _later(_held_blobs, sweep_after))),
+        Schedule("blobs", 60.0, _first(_doomed_blobs, _later(_held_blobs, sweep_after), _unswept_blobs)),
         Schedule("old-jobs", 60.0, _later(_finished_jobs, keep_seconds)),
     ]
 
@@ -44,6 +44,14 @@ def _later(due: Due, seconds: float) -> Due:
 def _earliest(column: sa.Column[int], *where: sa.ColumnElement[bool]) -> Due:
     query = sa.select(sa.func.min(column)).where(column.is_not(None), *where)
     return lambda connection: connection.execute(query).scalar_one()
+
+
+def _unswept_blobs(connection: sa.Connection) -> int | None:
+    """A day after the last sweep: a kill may leave files that no row tells of."""
+    if connection.execute(sa.select(blobs.c.digest).limit(1)).first() is None:
+        return None
+    query = sa.select(job_sweeps.c.began_at).where(job_sweeps.c.name == "blobs")
+    return (connection.execute(query).scalar_one_or_none() or 0) + SECONDS_PER_DAY
 
 
 _expired_files = _earliest(files.c.expires_at, files.c.deleted_at.is_(None))

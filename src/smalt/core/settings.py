@@ -56,7 +56,9 @@ class LimitSettings(Section):
     tokens_per_minute: int | None = Field(default=None, ge=1, description="Tokens a minute per key; none when absent.")
     body_bytes: int = Field(default=64 * 2**20, ge=1024, description="Largest JSON body.")
     upload_bytes: int = Field(default=512 * 2**20, ge=1024, description="Largest multipart body.")
-    request_timeout_seconds: float = Field(default=600.0, gt=0, description="Longest time one request may work.")
+    request_timeout_seconds: float = Field(
+        default=600.0, gt=0, description="Longest time one request may work; an upload may take longer to arrive."
+    )
 
 
 class EngineSettings(Section):

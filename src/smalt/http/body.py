@@ -1,6 +1,6 @@
 """A request's body: read within the limits, parsed by orjson, with the deployment of the path as its model."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import orjson
@@ -30,6 +30,10 @@ class Body(Request):
             limit = Limit(limits.body_bytes, "limits.body_bytes")
             limit.count(self._announced())
             self._body = await _whole(limit.over(self._receive))
+
+    def listen(self, wrap: Callable[[Receive], Receive]) -> None:
+        """Hear every message that is still to come through `wrap`."""
+        self._receive = wrap(self._receive)
 
     def form_parts(self) -> AsyncGenerator[Part]:
         """The parts of a form while it arrives, for an operation that streams its body."""

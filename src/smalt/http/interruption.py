@@ -6,7 +6,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from smalt.core.errors import ApiError, TimedOut, Unavailable
 from smalt.http.call import call_of
@@ -75,6 +75,17 @@ class Interruptible:
     def watch(self, receive: Receive) -> None:
         """Soon, treat a disconnect as a reason to stop; the request's body must have been read."""
         self._later = asyncio.get_running_loop().call_later(UNWATCHED_SECONDS, self._start_watching, receive)
+
+    def patient(self, receive: Receive) -> Receive:
+        """The same messages; each gives the work its whole time again, since a slow line is not slow work."""
+
+        async def receive_and_wait() -> Message:
+            message = await receive()
+            self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(self._limit, self._time_is_up)
+            return message
+
+        return receive_and_wait
 
     def interrupt(self, reason: Exception) -> None:
         """Cancel the work; the first reason counts."""

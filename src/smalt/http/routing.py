@@ -87,7 +87,9 @@ class OperationRoute(APIRoute):
                 await body.read()
             if self.place.metered:
                 await body.app.state.limits.admit(call, body)
-            if not self.place.streamed:
+            if self.place.streamed:
+                body.listen(work.patient)
+            else:
                 work.watch(body.receive)
             return await answer(body)
 
