@@ -1,17 +1,19 @@
 """What an operation may ask of the rooms below: models, stored completions, the content filter."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
 from smalt.api.generation import Generation
 from smalt.jobs.queue import JobQueue
 from smalt.models import Models
-from smalt.retrieval.data_sources import DataSources
-from smalt.retrieval.search import Search
 from smalt.store.blobs import Blobs
 from smalt.store.database import Database
 from smalt.store.stored_completions import StoredCompletions
+
+if TYPE_CHECKING:
+    from smalt.retrieval.data_sources import DataSources
+    from smalt.retrieval.search import Search
 
 
 async def models(request: Request) -> Models:
@@ -44,12 +46,12 @@ async def jobs(request: Request) -> JobQueue:
     return request.app.state.rooms.jobs
 
 
-async def search(request: Request) -> Search:
+async def search(request: Request) -> "Search":
     """What searches vector stores."""
     return request.app.state.rooms.search
 
 
-async def data_sources(request: Request) -> DataSources:
+async def data_sources(request: Request) -> "DataSources":
     """What searches the data sources that chat requests name."""
     return request.app.state.rooms.data_sources
 
@@ -60,5 +62,5 @@ GenerationDep = Annotated[Generation, Depends(generation)]
 DatabaseDep = Annotated[Database, Depends(database)]
 BlobsDep = Annotated[Blobs, Depends(blobs)]
 JobsDep = Annotated[JobQueue, Depends(jobs)]
-SearchDep = Annotated[Search, Depends(search)]
-DataSourcesDep = Annotated[DataSources, Depends(data_sources)]
+SearchDep = Annotated["Search", Depends(search)]
+DataSourcesDep = Annotated["DataSources", Depends(data_sources)]

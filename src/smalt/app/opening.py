@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from smalt.core.settings import Settings
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rooms:
-    """Everything below the API, open."""
+    """Everything below the API; what searches is opened when it is first asked for: a server starts without it."""
 
     settings: Settings
     database: Database
@@ -29,9 +30,34 @@ class Rooms:
     jobs: JobQueue
     host: "EngineHost | None"
     models: "Models"
-    index: "ChunkIndex"
-    search: "Search"
-    data_sources: "DataSources"
+    _stack: AsyncExitStack
+
+    @cached_property
+    def index(self) -> "ChunkIndex":
+        """Finds chunks."""
+        from smalt.retrieval.index import open_index
+
+        index = open_index(self.settings, self.host, self.database)
+        self._stack.push_async_callback(index.close)
+        return index
+
+    @cached_property
+    def search(self) -> "Search":
+        """Searches vector stores."""
+        from smalt.retrieval.search import Search
+
+        search = Search(self.settings.retrieval, self.database, self.models, self.index)
+        self._stack.push_async_callback(search.close)
+        return search
+
+    @cached_property
+    def data_sources(self) -> "DataSources":
+        """Searches what a chat request names."""
+        from smalt.retrieval.data_sources import DataSources
+
+        data_sources = DataSources(self.settings.retrieval, self.models)
+        self._stack.push_async_callback(data_sources.close)
+        return data_sources
 
 
 async def open_rooms(
@@ -47,18 +73,7 @@ async def open_rooms(
 
         models = Models(settings, host)
         stack.push_async_callback(models.close)
-    from smalt.retrieval.data_sources import DataSources
-    from smalt.retrieval.index import open_index
-    from smalt.retrieval.search import Search
-
-    index = open_index(settings, host, database)
-    stack.push_async_callback(index.close)
-    search = Search(settings.retrieval, database, models, index)
-    stack.push_async_callback(search.close)
-    data_sources = DataSources(settings.retrieval, models)
-    stack.push_async_callback(data_sources.close)
-    jobs = JobQueue(wake_path(settings.data_dir))
-    return Rooms(settings, database, blobs, jobs, host, models, index, search, data_sources)
+    return Rooms(settings, database, blobs, JobQueue(wake_path(settings.data_dir)), host, models, stack)
 
 
 async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:

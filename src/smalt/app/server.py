@@ -1,8 +1,10 @@
 """The server as an ASGI app, over the rooms that it opens."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from smalt.http import health
 from smalt.http.authentication import Authentication, TokenSource
 from smalt.http.edge import Edge
 from smalt.http.interruption import Stopping
+from smalt.http.late_routes import LateRoutes, settle_all
 from smalt.http.limits import Limits
 from smalt.http.logging import configure
 from smalt.http.metrics import Metrics
@@ -28,8 +31,18 @@ from smalt.store.usage import UsageRecorder
 if TYPE_CHECKING:
     from smalt.models import Models
 
-GROUPS = ("chat", "completions", "embeddings", "files", "models", "search_service", "uploads", "vector_stores")
-"""The groups of operations; each has its router in `smalt.api.GROUP.routes`."""
+GROUPS = ("chat", "completions", "embeddings", "models")
+"""The groups of operations that are ready with the server; each has its router in `smalt.api.GROUP.routes`."""
+
+LATE_GROUPS = {
+    "files": "/files",
+    "search_service": "/indexes",
+    "uploads": "/uploads",
+    "vector_stores": "/vector_stores",
+}
+"""The groups that are imported by the first call to one of their paths, or `WARM_SECONDS` after the start."""
+
+WARM_SECONDS = 2.0
 
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """Smalt counts for itself; FastAPI would look on every request whether somebody has set up OpenTelemetry."""
@@ -76,6 +89,9 @@ def create_app(
     app.state.limits = Limits(settings.limits, settings.data_dir / "run" / "limits")
     for router in [*(_routers() if routers is None else routers), health.router]:
         include(app, router)
+    if routers is None:
+        for group, prefix in LATE_GROUPS.items():
+            app.router.routes.append(LateRoutes(app, prefix, partial(_router, group)))
     return app
 
 
@@ -89,7 +105,11 @@ def app_from_environment() -> FastAPI:
 def _routers() -> list[APIRouter]:
     from smalt.http.openapi import docs_router
 
-    return [*(import_module(f"smalt.api.{group}.routes").router for group in GROUPS), docs_router]
+    return [*(_router(group) for group in GROUPS), docs_router]
+
+
+def _router(group: str) -> APIRouter:
+    return import_module(f"smalt.api.{group}.routes").router
 
 
 @asynccontextmanager
@@ -105,7 +125,17 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         state.authentication = Authentication(settings.auth, state.keys, _tokens(settings))
         state.meters = (state.limits, UsageMeter(state.usage), state.metrics)
         stack.callback(state.limits.close)
+        warming = asyncio.create_task(_warm(app))
+        stack.callback(warming.cancel)
         yield
+
+
+async def _warm(app: FastAPI) -> None:
+    """Import what is still to come while nobody waits for it."""
+    await asyncio.sleep(WARM_SECONDS)
+    for group in LATE_GROUPS:
+        await asyncio.to_thread(_router, group)
+    settle_all(app)
 
 
 def _tokens(settings: Settings) -> TokenSource | None:

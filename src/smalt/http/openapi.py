@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 import smalt
 from smalt.core.errors import NotFound
+from smalt.http.late_routes import settle_all
 from smalt.http.routing import OperationRoute, Router
 from smalt.schemas.vocabulary import REF_TEMPLATE, component_schemas
 
@@ -101,6 +102,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 def _listed(app: FastAPI) -> list[APIRoute]:
     """The operations of the v1 mount; classic paths and the server's own are described elsewhere."""
+    settle_all(app)
     routes = (route for route in app.router.routes if isinstance(route, APIRoute))
     return [one for one in routes if not isinstance(one, OperationRoute) or "azure_v1" in one.place.mounts]
 

@@ -188,6 +188,17 @@ def cancel(connection: sa.Connection, file: int) -> bool:
     return _end(connection, file, status="cancelled")
 
 
+def drop_unwanted(connection: sa.Connection, file: int) -> bool:
+    """Remove a piece of the chunks of a file that will not be brought in; whether nothing is left to remove.
+
+    One that was completed in the last moment keeps them: whoever takes it for unwanted has looked too late.
+    """
+    brought_in = sa.select(table.c.sequence).where(
+        table.c.sequence == file, table.c.status == "completed", table.c.deleted_at.is_(None)
+    )
+    return connection.execute(brought_in).one_or_none() is not None or drop_chunks(connection, [file])
+
+
 def read_chunks(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, StoredChunk]:
     """The chunks with these keys; those that are gone are left out."""
     wanted: dict[int, list[int]] = {}

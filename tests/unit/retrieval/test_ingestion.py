@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from smalt.engines.echo.vectors import vectors
 from smalt.engines.protocols import Embeddings
 from smalt.jobs.protocols import NewJob
 from smalt.retrieval.ingestion import IngestHandler
-from smalt.store.chunks import read_chunks
+from smalt.store.chunks import drop_unwanted, read_chunks
 from smalt.store.database import Database
 
 LONG = " ".join(f"Sentence {number} tells of smalt." for number in range(4000))
@@ -256,3 +257,10 @@ async def test_a_job_that_ends_early_marks_its_files(shelf, ingest, status, code
 
 async def _has(shelf: Shelf, sequence: int, *, vectors_of: int) -> bool:
     return await shelf.embedded(sequence) >= vectors_of
+
+
+async def test_a_file_completed_in_the_last_moment_keeps_its_chunks_when_it_is_taken_for_unwanted(shelf, ingest):
+    sequence = await shelf.attach(LONG.encode())
+    await ingest(Embedder()).run(DirectContext({"files": [sequence]}))
+    assert await shelf.database.write(partial(drop_unwanted, file=sequence))
+    await embedded_right(shelf, sequence)

@@ -24,7 +24,6 @@ from smalt.retrieval.protocols import Chunk
 from smalt.store import chunks as store
 from smalt.store.chunks import FileInProgress, Range, StoredChunk
 from smalt.store.database import Database
-from smalt.store.vector_store_clearing import drop_chunks
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ class FileIngestion:
 
     async def clear(self, sequence: int) -> None:
         """Remove what there is of a file that will not be brought in."""
-        while not await self._write(lambda connection: drop_chunks(connection, [sequence])):
+        while not await self._write(partial(store.drop_unwanted, file=sequence)):
             pass
 
     async def _while_wanted(self, file: FileInProgress) -> None:

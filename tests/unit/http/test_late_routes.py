@@ -1,0 +1,32 @@
+import openai
+import pytest
+from fastapi.routing import APIRoute
+
+from serving import serving
+from smalt.app import create_app
+from smalt.core.settings import Settings
+from smalt.http.late_routes import LateRoutes, settle_all
+
+
+def paths_of(app):
+    return {route.path for route in app.router.routes if isinstance(route, APIRoute)}
+
+
+def test_a_group_is_there_once_somebody_calls_it(tmp_path):
+    with serving(Settings(data_dir=tmp_path, starter=False)) as served:
+        assert "/files" not in paths_of(served.app)
+        with openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.key, max_retries=0) as client:
+            with pytest.raises(openai.APIStatusError) as caught:
+                client.put("/files", cast_to=object)
+            assert caught.value.status_code == 405
+            assert "/files" in paths_of(served.app)
+            assert client.files.list().data == []
+            with pytest.raises(openai.NotFoundError, match="nobody"):
+                client.vector_stores.retrieve("nobody")
+
+
+def test_every_group_can_be_brought_at_once(tmp_path):
+    app = create_app(Settings(data_dir=tmp_path, starter=False))
+    settle_all(app)
+    assert {"/files", "/uploads", "/vector_stores/{vector_store_id}/search"} <= paths_of(app)
+    assert not any(isinstance(route, LateRoutes) for route in app.router.routes)
