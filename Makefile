@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TESTS ?=
+# Most tests wait for other processes, so more run at once than there are cores.
+WORKERS ?= 3
 KILLS ?= 100
 
 .DEFAULT_GOAL := help
@@ -37,7 +39,7 @@ serve: $(VENV)/.serve ## install, fetch the starter models, serve on 127.0.0.1:8
 	@$(BIN)/smalt serve $(ARGS)
 
 test: $(VENV)/.all ## install and run every test (TESTS=path for some)
-	@$(BIN)/pytest $(TESTS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: $(VENV)/.all ## lint, types, layers, formatting
 	$(BIN)/ruff check .

@@ -25,10 +25,10 @@ _KEEPALIVES = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; S
 # What is acknowledged is on disk, whatever the server's usual way; stronger promises (remote_apply) are kept.
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 _TIMEOUTS: dict[Role, tuple[int, int]] = {
-    # Milliseconds to wait for a lock; milliseconds that a transaction may be left alone: what a process that died in
-    # the middle of one has locked is free again soon.
+    # Milliseconds to wait for a lock; milliseconds that a transaction may be left alone: what a process that died
+    # or froze in the middle has locked is free again before those who wait give up.
     "read": (10_000, 600_000),
-    "write": (10_000, 60_000),
+    "write": (10_000, 15_000),
     # A migration waits for as long as another one takes.
     "migrate": (0, 0),
 }

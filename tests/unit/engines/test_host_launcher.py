@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -11,12 +12,13 @@ from smalt.engines.host.policy import machine_memory_bytes, read_policy
 UNIX_PATH_LIMIT = 103
 
 
-def test_the_folder_lies_in_the_data_folder_and_is_private(tmp_path: Path):
-    folder = SocketFolder(tmp_path / "data")
-    assert folder.path.parent == tmp_path / "data" / "run"
-    assert folder.path.stat().st_mode & 0o777 == 0o700
-    folder.remove()
-    assert not folder.path.exists()
+def test_the_folder_lies_in_the_data_folder_and_is_private():
+    with TemporaryDirectory() as short:
+        folder = SocketFolder(Path(short) / "data")
+        assert folder.path.parent == Path(short) / "data" / "run"
+        assert folder.path.stat().st_mode & 0o777 == 0o700
+        folder.remove()
+        assert not folder.path.exists()
 
 
 def test_a_data_folder_too_deep_for_sockets_is_replaced_by_a_private_temporary_one(tmp_path: Path):

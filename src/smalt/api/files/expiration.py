@@ -20,7 +20,7 @@ def expiration_of(text: str) -> dict[str, Any]:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         value = None
-    if not isinstance(value, dict):
+    if not value or not isinstance(value, dict):
         message = "Invalid 'expires_after': send expires_after[anchor] and expires_after[seconds], or one JSON object."
         raise InvalidRequest(message, param="expires_after", code="invalid_type")
     return cast("dict[str, Any]", value)

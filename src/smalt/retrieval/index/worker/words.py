@@ -9,7 +9,7 @@ def analyzer() -> tantivy.TextAnalyzer:
     """Splits what `searchable` gave at everything that is no letter or digit; small letters, no accents, no endings.
 
     English endings are taken off words of every language: query and text alike, so other languages lose little, and
-    English text is found a tenth to a fifth better (docs/retrieval.md).
+    English text is found better (measured: docs/retrieval.md).
     """
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
     for part in (
