@@ -48,8 +48,10 @@ def run(settings: Settings) -> None:
     from smalt.http.logging import configure
 
     configure(settings.log)
-    # Until requests are served, SIGTERM is as good as Ctrl-C: what was begun is left to the next start.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Until requests are served, SIGTERM is as good as Ctrl-C: what was begun is left to the next start. SIGINT is named
+    # too, because a shell lets what it starts in the background ignore it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     _check_deployments(settings)
     make_data_dir(settings.data_dir)
     host = settings.server.host

@@ -3,14 +3,19 @@
 import asyncio
 import contextvars
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from dbos import error as dbos_errors
 from sqlalchemy.engine import URL
+from sqlalchemy.event import listen
+
+from smalt.store.connecting import connect, database_url, make_private
 
 T = TypeVar("T")
 
@@ -138,10 +143,9 @@ class Durable:
 
 
 def _config(database: Path | URL, runner: str) -> DBOSConfig:
-    url = f"sqlite:///{database}" if isinstance(database, Path) else database.render_as_string(hide_password=False)
     return {
         "name": "smalt",
-        "system_database_url": url,
+        **_place(database),
         "dbos_system_schema": SCHEMA,
         "executor_id": runner,
         "application_version": VERSION,
@@ -151,6 +155,32 @@ def _config(database: Path | URL, runner: str) -> DBOSConfig:
         "log_level": "WARNING",
         "scheduler_polling_interval_sec": 3600.0,
     }
+
+
+def _place(database: Path | URL) -> DBOSConfig:
+    if isinstance(database, Path):
+        return {"system_database_engine": _file_engine(database)}
+    return {"system_database_url": database.render_as_string(hide_password=False)}
+
+
+def _file_engine(path: Path) -> sa.Engine:
+    """Our way with SQLite: a transaction has its lock from the start.
+
+    DBOS's own engine takes it at the first write, so that two runners may both count one job too few in a queue, and
+    both begin another.
+    """
+    make_private(path)
+    engine = connect(database_url(path), "write", connections=CONNECTIONS)
+    listen(engine, "before_cursor_execute", _begin_once, retval=True)
+    return engine
+
+
+def _begin_once(
+    _connection: sa.Connection, cursor: sqlite3.Cursor, statement: str, parameters: Any, _context: Any, _many: Any
+) -> tuple[str, Any]:
+    # DBOS's migrations say it too.
+    is_begun = statement == "BEGIN IMMEDIATE" and cursor.connection.in_transaction
+    return ("SELECT 1" if is_begun else statement), parameters
 
 
 def _quiet() -> None:
