@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from smalt.cli.bench import chat, embeddings, gateway, start
+from smalt.cli.bench import chat, embeddings, gateway, ingest, search, start
 from smalt.cli.bench.load import Load
 from smalt.cli.bench.report import Report
 from smalt.cli.bench.servers import Server, smalt_server
@@ -31,6 +32,11 @@ def figures(report: Report) -> dict[str, float]:
     assert all(math.isfinite(figure) for figure in found.values())
     assert report.command in report.markdown()
     return found
+
+
+def embedding_model(data_dir: Path) -> Deployment:
+    settings = load_settings(data_dir=data_dir)
+    return Catalog(settings).find("text-embedding-3-small").fetched(settings, Silent())
 
 
 def test_chat_runs_on_any_two_servers(echo_server: Server) -> None:
@@ -70,6 +76,25 @@ def test_chat_and_embeddings_run_against_the_naked_engines(starter_data_dir) -> 
     small = replace(model, options={"context": 512})
     found = figures(chat.measure(small, TINY_CHAT, "smalt bench chat"))
     assert found["our CPU of the engine's, 1 concurrent"] > 0
-    model = catalog.find("text-embedding-3-small").fetched(settings, Silent())
+    model = embedding_model(starter_data_dir)
     found = figures(embeddings.measure(model, embeddings.Plan(pairs=1, texts=64), "smalt bench embeddings"))
     assert found["texts a second"] > 0
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+def test_ingestion_runs_against_the_bare_loop(starter_data_dir) -> None:
+    model = embedding_model(starter_data_dir)
+    found = figures(ingest.measure(model, ingest.Plan(pairs=1, documents=2, words=60), "smalt bench ingest"))
+    assert found["chunks a second"] > 0
+    assert found["documents a second"] > 0
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+def test_search_runs_through_the_channel_and_over_http(starter_data_dir) -> None:
+    model = embedding_model(starter_data_dir)
+    found = figures(search.measure(model, search.Plan(chunks=3_000, queries=10, pairs=1), "smalt bench search"))
+    assert found["by meaning, filter of a tenth: recall@10"] > 0.9
+    assert found["hybrid: p95"] > 0
+    assert found["over HTTP, filter of a tenth: p50"] > 0

@@ -112,11 +112,14 @@ def read_standing(connection: sa.Connection, sequences: Sequence[int]) -> Standi
 def add_chunks(connection: sa.Connection, file: int, added: Sequence[StoredChunk], *, is_last: bool = True) -> bool:
     """Add chunks of a file, in order; with the last ones it is noted that all are there.
 
-    Like everything that writes here it does nothing, and returns False, when the file is no longer being brought in.
+    Like everything that writes here it does nothing, and returns False, when the file is no longer being brought in,
+    or when these are not the next ones: another attempt, of a runner that was silent for a while, has been here.
     """
     rows = [{"file": file, **asdict(chunk)} for chunk in added]
-    if not _grow(connection, file, sum(len(chunk.text.encode()) for chunk in added)):
+    is_wanted = _grow(connection, file, 0)
+    if not is_wanted or (added and added[0].position != _next_position(connection, file)):
         return False
+    _grow(connection, file, sum(len(chunk.text.encode()) for chunk in added))
     if rows:
         connection.execute(sa.insert(chunks), rows)
     if is_last:
@@ -125,12 +128,12 @@ def add_chunks(connection: sa.Connection, file: int, added: Sequence[StoredChunk
 
 
 def restart(connection: sa.Connection, file: int) -> bool:
-    """Forget a piece of the chunks of a file of which not all were made; whether nothing is left of them."""
-    if not drop_chunks(connection, [file]):
-        return False
-    values = {"chunks": 0, "usage_bytes": 0}
-    connection.execute(sa.update(table).where(table.c.sequence == file, *_unfinished()).values(values))
-    return True
+    """Forget a piece of the chunks of a file of which not all were made; whether nothing is left to forget.
+
+    One of which all are there meanwhile keeps them.
+    """
+    unmade = sa.update(table).where(table.c.sequence == file, table.c.chunks == 0, *_unfinished())
+    return connection.execute(unmade.values(usage_bytes=0)).rowcount == 0 or drop_chunks(connection, [file])
 
 
 def read_texts_between(connection: sa.Connection, file: int, positions: Range) -> list[str]:
@@ -191,12 +194,12 @@ def cancel(connection: sa.Connection, file: int) -> bool:
 def drop_unwanted(connection: sa.Connection, file: int) -> bool:
     """Remove a piece of the chunks of a file that will not be brought in; whether nothing is left to remove.
 
-    One that was completed in the last moment keeps them: whoever takes it for unwanted has looked too late.
+    One that was completed in the last moment, or is in the hands of another attempt, keeps them.
     """
-    brought_in = sa.select(table.c.sequence).where(
-        table.c.sequence == file, table.c.status == "completed", table.c.deleted_at.is_(None)
+    wanted = sa.select(table.c.sequence).where(
+        table.c.sequence == file, table.c.status.in_(("completed", "in_progress")), table.c.deleted_at.is_(None)
     )
-    return connection.execute(brought_in).one_or_none() is not None or drop_chunks(connection, [file])
+    return connection.execute(wanted).one_or_none() is not None or drop_chunks(connection, [file])
 
 
 def read_chunks(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, StoredChunk]:
@@ -220,6 +223,11 @@ def _grow(connection: sa.Connection, file: int, size: int) -> bool:
     """Count the bytes, which also keeps whoever removes the file from doing so before this write is over."""
     grown = sa.update(table).where(table.c.sequence == file, *_unfinished())
     return connection.execute(grown.values(usage_bytes=table.c.usage_bytes + size)).rowcount > 0
+
+
+def _next_position(connection: sa.Connection, file: int) -> int:
+    last = sa.select(sa.func.coalesce(sa.func.max(chunks.c.position), -1)).where(chunks.c.file == file)
+    return connection.execute(last).scalar_one() + 1
 
 
 def _count(connection: sa.Connection, file: int) -> int:

@@ -18,7 +18,7 @@ from smalt.engines.echo.vectors import vectors
 from smalt.engines.protocols import Embeddings
 from smalt.jobs.protocols import NewJob
 from smalt.retrieval.ingestion import IngestHandler
-from smalt.store.chunks import drop_unwanted, read_chunks
+from smalt.store.chunks import StoredChunk, add_chunks, drop_unwanted, read_chunks, restart
 from smalt.store.database import Database
 
 LONG = " ".join(f"Sentence {number} tells of smalt." for number in range(4000))
@@ -263,4 +263,21 @@ async def test_a_file_completed_in_the_last_moment_keeps_its_chunks_when_it_is_t
     sequence = await shelf.attach(LONG.encode())
     await ingest(Embedder()).run(DirectContext({"files": [sequence]}))
     assert await shelf.database.write(partial(drop_unwanted, file=sequence))
+    await embedded_right(shelf, sequence)
+
+
+async def test_two_runners_at_the_same_file_lose_none_of_it(shelf, ingest):
+    sequence = await shelf.attach(LONG.encode())
+    jobs = [ingest(Embedder()).run(DirectContext({"files": [sequence]})) for _ in range(2)]
+    await asyncio.gather(*jobs)
+    await embedded_right(shelf, sequence)
+
+
+async def test_an_attempt_that_was_overtaken_neither_removes_nor_adds_chunks(shelf, ingest):
+    sequence = await shelf.attach(LONG.encode())
+    await ingest(Embedder()).run(DirectContext({"files": [sequence]}))
+    await shelf.change(sequence, status="in_progress")
+    assert await shelf.database.write(partial(restart, file=sequence))
+    assert not await shelf.database.write(partial(add_chunks, file=sequence, added=[StoredChunk(0, "again", 1)]))
+    await shelf.change(sequence, status="completed")
     await embedded_right(shelf, sequence)

@@ -19,8 +19,10 @@ from smalt.engines.protocols import Deployment
 
 BATCH = 32
 CHUNK_TOKENS = 200
-OVERLAP_TOKENS = 100
 """Chunks that the bare loop's model sees whole too: a longer one would be cut off there."""
+
+OVERLAP_TOKENS = 0
+"""A file's content, which the bare loop gets, leaves out what chunks repeat; so they repeat nothing."""
 
 POLL_SECONDS = 0.1
 MOST_SECONDS = 300.0

