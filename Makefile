@@ -50,7 +50,7 @@ check: $(VENV)/.all ## lint, types, layers, formatting
 faults: $(VENV)/.all ## kill the server a hundred times while clients work (KILLS=100)
 	@SMALT_TEST_KILLS=$(KILLS) $(BIN)/pytest tests/faults/test_kill_server.py
 
-bench: $(VENV)/.all ## measure the budgets against the naked engines (ARGS=chat, embeddings, gateway or start)
+bench: $(VENV)/.all ## measure the budgets against the naked engines (ARGS=chat, embeddings, gateway, search, ingest, retrieval or start)
 	@$(BIN)/smalt bench $(ARGS)
 
 docs: $(VENV)/.all ## write the generated pages: settings and commands

@@ -1,9 +1,10 @@
 """What every test may ask for: the starter models on disk, fetched once."""
 
-import os
 from pathlib import Path
 
 import pytest
+
+from cache import cache_dir
 
 pytest_plugins = ["postgres"]
 
@@ -14,6 +15,5 @@ def starter_data_dir() -> Path:
     from smalt.core.settings import load_settings
     from smalt.models.packs import pull_starter
 
-    folder = Path(os.environ.get("SMALT_TEST_DATA_DIR") or Path.home() / ".cache" / "smalt-tests")
-    pull_starter(load_settings(data_dir=folder))
-    return folder
+    pull_starter(load_settings(data_dir=cache_dir()))
+    return cache_dir()

