@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.error import HTTPError
 
@@ -320,6 +321,26 @@ def test_several_processes_serve_one_address_and_end_together(place):
             time.sleep(0.1)
         assert ask(server) == "Good morning"
         assert server.stop(signal.SIGTERM) == 0
+
+
+def test_files_that_come_to_several_processes_are_each_brought_in_once(tmp_path):
+    place = Place(tmp_path / "place", SETTINGS + '[retrieval]\nembedding_model = "parrot"\n')
+    with place.serving("--workers", "2") as server:
+        client = server.client()
+        store = client.vector_stores.create()
+
+        def bring_in(number):
+            return client.vector_stores.files.upload_and_poll(
+                vector_store_id=store.id, file=(f"{number}.txt", b"Smalt is blue."), poll_interval_ms=200
+            )
+
+        with ThreadPoolExecutor(4) as pool:
+            assert {file.status for file in pool.map(bring_in, range(8))} == {"completed"}
+        assert client.vector_stores.retrieve(store.id).file_counts.completed == 8
+        jobs = place.run("jobs", "list").stdout
+        assert jobs.count("succeeded") == 8
+        found = client.vector_stores.search(store.id, query="Smalt is blue.", max_num_results=20)
+        assert len({one.file_id for one in found}) == len(list(found)) == 8
 
 
 def api_processes(server):
