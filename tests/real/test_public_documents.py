@@ -1,8 +1,10 @@
 """Documents of many makers, read as ingestion reads them: what people see is there, what cannot be read says why."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 from public_documents import public_document
@@ -31,7 +33,7 @@ READ = [
 
 REFUSED = [
     ("pypdf", f"{RESOURCES}/encryption/r6-user-password.pdf", "protected with a password"),
-    ("pypdf", f"{RESOURCES}/git.pdf", "pictures of text and no text"),
+    ("pypdf", f"{RESOURCES}/git.pdf", "pictures and no text"),
     *(
         ("oletools", f"{TEST_DATA}/encrypted/encrypted.{kind}", "protected with a password")
         for kind in ("doc", "docx", "xlsx", "pptx")
@@ -69,3 +71,16 @@ async def test_a_document_that_cannot_be_read_says_why(reader, tmp_path, package
     content = public_document(package, member)
     with pytest.raises(DocumentRefused, match=reason):
         await passages(reader, content, Path(member).name, tmp_path)
+
+
+async def test_a_scanned_page_is_read_by_ocr_as_its_own_text_layer_has_it(tmp_path):
+    scan = pypdfium2.PdfDocument(public_document("pypdf", f"{RESOURCES}/Seige_of_Vicksburg_Sample_OCR.pdf"))
+    page = scan[1]
+    page.render(scale=2).to_pil().save(tmp_path / "page.png")
+    wanted = re.findall(r"[a-z]{4,}", page.get_textpage().get_text_range().lower())
+    reader = DocumentReader(RetrievalSettings(ocr=True))
+    found = await passages(reader, (tmp_path / "page.png").read_bytes(), "page.png", tmp_path)
+    await reader.close()
+    text = "".join(one.text for one in found).lower()
+    assert len(wanted) > 100
+    assert sum(word in text for word in wanted) > 0.9 * len(wanted)

@@ -78,5 +78,5 @@ def _reader(kind: Format, *, ocr: bool) -> Reader:
 
 def _empty(kind: Format, *, ocr: bool) -> DocumentRefused:
     if kind == "pdf" and not ocr:
-        return DocumentRefused(f"The PDF holds pictures of text and no text, as scans do. {MISSING}")
+        return DocumentRefused(f"The PDF holds pictures and no text, as scans do. {MISSING}")
     return DocumentRefused("The document holds no text. Attach one that does.")
