@@ -161,10 +161,18 @@ async def test_a_tool_result_leads_to_an_answer(engine, ask):
             {"role": "tool", "tool_call_id": "call_1", "content": "18 degrees and sunny"},
         ],
         tools=[WEATHER],
-        max_tokens=24,
+        max_tokens=60,
         temperature=0,
     )
-    assert answer.content[0] or answer.calls
+    assert "18" in answer.content[0]
+    assert "<tool" not in answer.content[0]
+    assert answer.finish == {0: "stop"}
+
+
+async def test_an_answer_beside_tools_ends_by_itself(engine, ask):
+    answer = await ask(engine, messages="What is the capital of France?", tools=[WEATHER], max_tokens=60, temperature=0)
+    assert answer.content[0] == "The capital of France is Paris."
+    assert answer.finish == {0: "stop"}
 
 
 async def test_parameters_that_cannot_be_held_are_refused_by_name(engine, ask):

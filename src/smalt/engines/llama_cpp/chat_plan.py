@@ -10,7 +10,7 @@ from smalt.engines.llama_cpp.messages import plain_messages, without_system_role
 from smalt.engines.llama_cpp.refusals import refuse_unsupported
 from smalt.engines.llama_cpp.sampling import sampling, stops
 from smalt.engines.llama_cpp.schema import grammar, json_rule
-from smalt.engines.llama_cpp.tools import ANY_TEXT, ToolPlan, call_grammar, forced_prefix, instructions, tool_plan
+from smalt.engines.llama_cpp.tools import ToolPlan, answer_rules, call_grammar, forced_prefix, instructions, tool_plan
 from smalt.schemas.chat import AzureCreateChatCompletionRequest, ResponseFormatJsonObject, ResponseFormatJsonSchema
 
 Json = dict[str, Any]
@@ -77,7 +77,7 @@ def plan_chat(body: AzureCreateChatCompletionRequest, facts: ModelFacts) -> Chat
         tools=tools,
         schema=schema,
         grammar=_grammar(
-            tools, schema, thought=limited or (thinking.ANY_RULE if thinks else None), is_limited=bool(limited)
+            tools, schema, facts, thought=limited or (thinking.ANY_RULE if thinks else None), is_limited=bool(limited)
         ),
         thinks=thinks,
         prefix=forced_prefix(tools) if tools.is_forced else "",
@@ -123,12 +123,14 @@ def _tool_fields(facts: ModelFacts, tools: ToolPlan) -> Json:
     return {"tools": [tool.described() for tool in tools.tools], "parallel_tool_calls": tools.is_parallel}
 
 
-def _grammar(tools: ToolPlan, schema: AnswerSchema | None, *, thought: str | None, is_limited: bool) -> str | None:
+def _grammar(
+    tools: ToolPlan, schema: AnswerSchema | None, facts: ModelFacts, *, thought: str | None, is_limited: bool
+) -> str | None:
     rule = None if schema is None else json_rule(schema.schema, lenient=schema.is_lenient)
     if tools.tools:
-        return call_grammar(tools, answer=rule, thought=thought)
+        return call_grammar(tools, ending=facts.ending_token, answer=rule, thought=thought)
     if rule is None and not is_limited:
         return None
     if thought is None:
         return grammar(f"start: {rule}\n")
-    return grammar(f"start: thought answer\nthought[lazy]: {thought}\nanswer: {rule or ANY_TEXT}\n")
+    return grammar(f"start: thought answer\nthought[lazy]: {thought}\n{answer_rules(rule, facts.ending_token)}\n")

@@ -30,6 +30,8 @@ class ModelFacts:
     """The model can fill in a text between a beginning and an end."""
     beginning_token: tuple[int, ...]
     """What stands at the start of a document, for a prompt without any tokens."""
+    ending_token: tuple[int, ...]
+    """What the model ends an answer with."""
     unlikely_token: int
     """A token that no JSON value and no tool's name begins with."""
 
@@ -51,5 +53,6 @@ class ModelFacts:
             has_system_role=bool(abilities.get("supports_system_role", True)),
             fills_in=info["fills_in"],
             beginning_token=tuple(info["beginning_token"]),
+            ending_token=tuple(info["ending_token"]),
             unlikely_token=info["unlikely_token"],
         )

@@ -26,6 +26,10 @@ NEEDS = {
 }
 
 
+REMINDER = "\n\nAnswer my question with this, in plain words."
+"""Said behind results that the model shall answer with: a small one would go on with more tags otherwise."""
+
+
 def plain_messages(
     messages: Sequence[ChatCompletionRequestMessage], *, has_tool_template: bool, instructions: str | None
 ) -> list[Json]:
@@ -36,6 +40,8 @@ def plain_messages(
             plain.append(_native(message, f"messages[{position}]"))
         else:
             _append(plain, _spelled_out(message, f"messages[{position}]"))
+    if plain[-1]["content"].startswith("<tool_response>"):
+        plain[-1]["content"] += REMINDER
     return _with_instructions(plain, instructions) if instructions else plain
 
 

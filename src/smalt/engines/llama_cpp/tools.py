@@ -141,15 +141,30 @@ def forced_prefix(plan: ToolPlan) -> str:
     return f"{OPENING}{NAME}{named}"
 
 
-def call_grammar(plan: ToolPlan, *, answer: str | None = None, thought: str | None = None) -> str:
+def call_grammar(
+    plan: ToolPlan, *, ending: Sequence[int], answer: str | None = None, thought: str | None = None
+) -> str:
     """The grammar of an answer: text, or calls, or either; the text and the thought before it may have rules."""
     begin = f"begin: {_start(plan, answer)}"
     rules = [f"start: thought begin\nthought[lazy]: {thought}" if thought else "start: begin", begin]
     if plan.mode == "auto":
-        rules += [f"answer: {answer or ANY_TEXT}", f"opening[lazy]: {UP_TO_CALL}"]
+        rules += [answer_rules(answer, ending), f"opening[lazy]: {UP_TO_CALL}"]
     if plan.is_parallel:
         rules.append(f"more: ({_quoted(BETWEEN)} name){{0,{MOST_CALLS - 1}}}")
     return grammar("\n".join([*rules, _call_rules(plan.tools)]))
+
+
+def answer_rules(answer: str | None, ending: Sequence[int]) -> str:
+    """The rule of an answer, which is any text without one.
+
+    A grammar lets a model end with one token, which need not be the one that this model ends with (`ending`). Where
+    text may go on for ever, the model must be let end in its own way.
+    """
+    if answer is not None:
+        return f"answer: {answer}"
+    if not ending:
+        return f"answer: {ANY_TEXT}"
+    return f"answer: text ended?\ntext: {ANY_TEXT}\nended: <{list(ending)}>"
 
 
 def check_grammar(tools: Sequence[Tool]) -> str:

@@ -87,6 +87,7 @@ def _facts(socket_path: str) -> dict[str, Any]:
         "thinking": _thinking(ask, properties),
         "fills_in": "error" not in ask("/infill", {"input_prefix": "a", "input_suffix": "b", "n_predict": 0}),
         "beginning_token": ask("/tokenize", {"content": beginning, "parse_special": True})["tokens"][:1],
+        "ending_token": ask("/tokenize", {"content": properties["eos_token"], "parse_special": True})["tokens"][-1:],
         "unlikely_token": ask("/tokenize", {"content": UNLIKELY})["tokens"][-1],
     }
 

@@ -18,6 +18,7 @@ INFO = {
     "thinking": "none",
     "fills_in": False,
     "beginning_token": [1],
+    "ending_token": [2],
     "unlikely_token": 5,
     "fingerprint": "fp_1",
 }
@@ -143,7 +144,8 @@ def test_calls_and_results_are_spelled_out_for_a_template_without_tools():
     assert '"name":"add"' in planned[0][1]
     assert planned[2][1].count("<tool_call>") == 2
     assert '{"name": "add", "arguments": {"a": 1}}' in planned[2][1]
-    assert planned[3][1] == "<tool_response>\n3\n</tool_response>\n<tool_response>\n4\n</tool_response>"
+    results = "<tool_response>\n3\n</tool_response>\n<tool_response>\n4\n</tool_response>"
+    assert planned[3][1] == f"{results}\n\nAnswer my question with this, in plain words."
 
 
 def test_calls_and_results_are_left_to_a_template_with_tools():

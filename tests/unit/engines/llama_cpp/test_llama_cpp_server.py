@@ -22,6 +22,7 @@ INFO = {
     "thinking": "none",
     "fills_in": True,
     "beginning_token": [1],
+    "ending_token": [2],
     "unlikely_token": 5,
     "fingerprint": "fp_1",
 }
