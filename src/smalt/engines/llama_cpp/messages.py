@@ -26,8 +26,9 @@ NEEDS = {
 }
 
 
+RESULT = "The function returned:\n"
 REMINDER = "\n\nAnswer my question with this, in plain words."
-"""Said behind results that the model shall answer with: a small one would go on with more tags otherwise."""
+"""Said behind results that the model shall answer with: a small one would otherwise go on as it likes."""
 
 
 def plain_messages(
@@ -40,7 +41,7 @@ def plain_messages(
             plain.append(_native(message, f"messages[{position}]"))
         else:
             _append(plain, _spelled_out(message, f"messages[{position}]"))
-    if plain[-1]["content"].startswith("<tool_response>"):
+    if plain[-1]["content"].startswith(RESULT):
         plain[-1]["content"] += REMINDER
     return _with_instructions(plain, instructions) if instructions else plain
 
@@ -109,7 +110,7 @@ def _called(call: Any) -> tuple[str, str]:
 def _spelled_out(message: ChatCompletionRequestMessage, param: str) -> Json:
     said = _named_text(message, param)
     if isinstance(message, ChatCompletionRequestToolMessage | ChatCompletionRequestFunctionMessage):
-        return {"role": "user", "content": f"<tool_response>\n{said}\n</tool_response>"}
+        return {"role": "user", "content": f"{RESULT}{said}"}
     if isinstance(message, ChatCompletionRequestAssistantMessage) and message.tool_calls:
         calls = [
             f'{OPENING}\n{{"name": {orjson.dumps(name).decode()}, "arguments": {arguments or "{}"}}}\n{CLOSING}'
@@ -138,8 +139,8 @@ def _role(message: ChatCompletionRequestMessage) -> str:
 def _append(plain: list[Json], message: Json) -> None:
     """Add a message; results of several calls become one, as some templates want users and assistants in turn."""
     last = plain[-1] if plain else None
-    is_result = message["content"].startswith("<tool_response>")
-    if last and is_result and last["role"] == "user" and last["content"].startswith("<tool_response>"):
+    is_result = message["content"].startswith(RESULT)
+    if last and is_result and last["role"] == "user" and last["content"].startswith(RESULT):
         last["content"] += "\n" + message["content"]
     else:
         plain.append(message)
