@@ -75,16 +75,17 @@ def test_every_kind_of_query_finds_the_page(client: openai.OpenAI, starter_serve
 
 
 @pytest.mark.real
-def test_a_stream_says_what_the_whole_answer_says(client: openai.OpenAI, starter_server: Any, handbook: str):
+def test_a_stream_rests_on_the_whole_answer_s_document(client: openai.OpenAI, starter_server: Any, handbook: str):
     asked = source(starter_server, handbook, top_n_documents=2)
     question = {"role": "user", "content": "When does the library open?"}
     whole = ask(client, asked, question).choices[0].message
     chunks = [chunk.choices[0] for chunk in ask(client, asked, question, stream=True)]
     assert chunks[0].delta.context == whole.context
-    assert "".join(chunk.delta.content or "" for chunk in chunks) == whole.content
-    assert "Tuesday and Thursday" in whole.content
-    marked = {whole.context["citations"][int(number) - 1]["filepath"] for number in MARK.findall(whole.content)}
-    assert marked == {"library.md"}
+    # Two runs of a real model may go different ways in the end, as the second has the prompt in its cache.
+    for said in (whole.content, "".join(chunk.delta.content or "" for chunk in chunks)):
+        assert "Tuesday and Thursday" in said
+        marked = {whole.context["citations"][int(number) - 1]["filepath"] for number in MARK.findall(said)}
+        assert marked == {"library.md"}
 
 
 @pytest.mark.real
