@@ -59,7 +59,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 def _read_settings() -> Settings:
     length = int.from_bytes(_read(LENGTH_BYTES))
     # Our parent wrote it; as JSON the passwords in it would be lost.
-    return pickle.loads(_read(length))  # noqa: S301
+    return pickle.loads(_read(length))  # noqa: S301 - nobody else can write there
 
 
 def _read(length: int) -> bytes:

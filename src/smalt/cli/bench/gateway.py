@@ -146,7 +146,7 @@ def other_gateway(command: str, upstream: str, cores: frozenset[int] | None) -> 
     port = free_port()
     words = [word.format(port=port, upstream=upstream) for word in shlex.split(command)]
     with pinned(cores):
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - the user's own
     try:
         wait_for_port(port, process)
         target = Target(f"http://127.0.0.1:{port}/v1{PATH}", {"Authorization": "Bearer sk-bench"})

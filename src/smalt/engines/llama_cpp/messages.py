@@ -25,7 +25,7 @@ NEEDS = {
     "file": "Files need a model that reads them, and this one only reads text. Send the file's text as a text part.",
 }
 
-
+RESULTS = (ChatCompletionRequestToolMessage, ChatCompletionRequestFunctionMessage)
 REMINDER = "\n\nAnswer my question with this, in plain words."
 """Said behind results that the model shall answer with: a small one would go on with more tags otherwise."""
 
@@ -40,7 +40,7 @@ def plain_messages(
             plain.append(_native(message, f"messages[{position}]"))
         else:
             _append(plain, _spelled_out(message, f"messages[{position}]"))
-    if plain[-1]["content"].startswith("<tool_response>"):
+    if not has_tool_template and isinstance(messages[-1], RESULTS):
         plain[-1]["content"] += REMINDER
     return _with_instructions(plain, instructions) if instructions else plain
 
@@ -108,7 +108,7 @@ def _called(call: Any) -> tuple[str, str]:
 
 def _spelled_out(message: ChatCompletionRequestMessage, param: str) -> Json:
     said = _named_text(message, param)
-    if isinstance(message, ChatCompletionRequestToolMessage | ChatCompletionRequestFunctionMessage):
+    if isinstance(message, RESULTS):
         return {"role": "user", "content": f"<tool_response>\n{said}\n</tool_response>"}
     if isinstance(message, ChatCompletionRequestAssistantMessage) and message.tool_calls:
         calls = [

@@ -148,6 +148,11 @@ def test_calls_and_results_are_spelled_out_for_a_template_without_tools():
     assert planned[3][1] == f"{results}\n\nAnswer my question with this, in plain words."
 
 
+def test_what_a_user_says_of_results_is_left_as_it_is():
+    said = "<tool_response> is a tag."
+    assert contents(plan(messages=[{"role": "user", "content": said}])) == [("user", said)]
+
+
 def test_calls_and_results_are_left_to_a_template_with_tools():
     planned = plan(TAGGED, messages=CALLED, tools=[ADD])
     assert [message["role"] for message in planned.template["messages"]] == ["user", "assistant", "tool", "tool"]
