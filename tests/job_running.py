@@ -81,6 +81,8 @@ class Jobs:
         """SIGSTOP a runner; on SQLite at a moment when it holds no lock, which would stop everybody else too."""
         while True:
             process.send_signal(signal.SIGSTOP)
+            while not is_stopped(process.pid):
+                time.sleep(0.01)
             if all(is_free(path) for path in self.folder.glob("*.db")):
                 return
             process.send_signal(signal.SIGCONT)
@@ -93,6 +95,14 @@ class Jobs:
             process.kill()
             process.wait()
         await self.database.close()
+
+
+def is_stopped(pid):
+    """Whether every thread of a process has stopped: one that was on a processor may go on after the signal's call."""
+    with suppress(FileNotFoundError):
+        threads = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+        return {thread.rpartition(")")[2].split()[0] for thread in threads} <= {"T"}
+    return False
 
 
 def is_free(path):

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -146,6 +146,27 @@ async def test_two_uploads_of_the_same_content_at_once_both_succeed(
     await unrefer(database, sequences[-1])
     await kept.sweep()
     assert objects(tmp_path) == []
+
+
+async def test_a_sweep_passes_over_streams_that_end_while_it_looks(
+    kept: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging = tmp_path / "blobs" / ".staging"
+    staging.mkdir(parents=True, exist_ok=True)
+    for name in ("ended", "left"):
+        (staging / name).touch()
+        os.utime(staging / name, (0, 0))
+    scan = os.scandir
+
+    def scan_and_end(folder: Path) -> Iterator[os.DirEntry[str]]:
+        entries = list(scan(folder))
+        (staging / "ended").unlink()
+        return iter(entries)
+
+    monkeypatch.setattr(os, "scandir", scan_and_end)
+    await kept.sweep()
+    monkeypatch.undo()
+    assert list(staging.iterdir()) == []
 
 
 async def test_content_lives_as_long_as_anything_refers_to_it(kept: Blobs, database: Database, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -78,5 +79,7 @@ def remove_stale(folder: Path, older_than_seconds: float) -> None:
     # The clock of the file system, since it is compared with what that has written down.
     oldest = time.time() - older_than_seconds
     for entry in os.scandir(folder):
-        if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < oldest:
-            Path(entry.path).unlink(missing_ok=True)
+        # Another process may end its stream, and so move or remove the file, between any two looks at it.
+        with suppress(FileNotFoundError):
+            if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < oldest:
+                Path(entry.path).unlink()
