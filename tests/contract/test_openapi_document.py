@@ -22,6 +22,13 @@ for facts_file in sorted(set(FACTS.glob("azure-v1-*.json")) - {FACTS / "azure-v1
     OPERATIONS |= json.loads(facts_file.read_text()).get("operations", {})
 NOT_YET = (FACTS / "not-served-yet.txt").read_text().splitlines()
 
+MORE_THAN_THE_REFERENCE = {
+    # OpenAI streams a stored response again.
+    "GET /responses/{response_id}": {"text/event-stream": "ResponseStreamEvent"},
+    # The reference says that it is an object.
+    "DELETE /responses/{response_id}": {"application/json": "DeleteResponse"},
+}
+
 Document = dict[str, Any]
 
 
@@ -82,7 +89,7 @@ def test_an_operation_answers_and_fails_with_the_reference_s_schemas(document: D
     facts = OPERATIONS[name]
     operation = served_operations(document)[unnamed(name)]
     answers = {kind: schema_name(media) for kind, media in operation["responses"]["200"]["content"].items()}
-    assert answers == facts["answers"]
+    assert answers == facts["answers"] | MORE_THAN_THE_REFERENCE.get(name, {})
     assert schema_name(operation["responses"]["default"]["content"]["application/json"]) == facts["failure"]
     assert "422" not in operation["responses"]
     assert {"$ref": "#/components/parameters/ApiVersion"} in operation["parameters"]
@@ -100,6 +107,10 @@ def test_an_operation_answers_and_fails_with_the_reference_s_schemas(document: D
         ("POST /vector_stores/{}/files", "CreateVectorStoreFileRequest"),
         ("POST /vector_stores/{}/files/{}", "UpdateVectorStoreFileAttributesRequest"),
         ("POST /vector_stores/{}/search", "VectorStoreSearchRequest"),
+        ("POST /responses", "AzureCreateResponse"),
+        ("POST /conversations/{}", "UpdateConversationBody"),
+        ("POST /conversations/{}/items", "CreateConversationItemsBody"),
+        ("POST /containers", "CreateContainerBody"),
     ],
 )
 def test_an_operation_takes_the_reference_s_body(document: Document, name: str, body: str) -> None:

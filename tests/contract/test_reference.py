@@ -41,6 +41,22 @@ LENIENT = {
     "AzureCreateFileRequestMultiPart.expires_after",
     # OpenAI's newer `files` may stand in its place.
     "CreateVectorStoreFileBatchRequest.file_ids",
+    # Many clients leave out what is null in an earlier answer.
+    "CodeInterpreterToolCallItemParam.code",
+    "CodeInterpreterToolCallItemParam.outputs",
+    "ComputerToolCallSafetyCheck.code",
+    "ComputerToolCallSafetyCheck.message",
+    "DoubleClickAction.keys",
+    "ImageGenToolCallItemParam.result",
+    # OpenAI's newer connectors and tunnels may stand in its place, and are refused by their names.
+    "MCPTool.server_url",
+    # Messages and references may go without it, as in OpenAI's document.
+    "ItemParam.type",
+    "ItemReferenceItemParam.type",
+    "ResponsesMessageItemParam.type",
+    # A function without parameters takes none; what is not strict need not say so.
+    "FunctionTool.parameters",
+    "FunctionTool.strict",
 }
 
 

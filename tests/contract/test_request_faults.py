@@ -156,6 +156,97 @@ def test_a_completion_request_s_fault_is_named(fields: dict[str, Any], param: st
     assert (told.param, told.code) == (param, code)
 
 
+def asked(**fields: Any) -> dict[str, Any]:
+    return {"model": "m", "input": "Hello", **fields}
+
+
+def sent(*items: Any) -> dict[str, Any]:
+    return {"model": "m", "input": list(items)}
+
+
+def tool(**fields: Any) -> dict[str, Any]:
+    return asked(tools=[fields])
+
+
+RESPONSE_FAULTS = [
+    ({"input": "Hello"}, "model", "missing_required_parameter"),
+    (asked(input=5), "input", "invalid_type"),
+    (sent("Hello"), "input[0]", "invalid_type"),
+    (sent({}), "input[0].type", "missing_required_parameter"),
+    (sent({"type": "smell"}), "input[0].type", "invalid_value"),
+    (sent({"role": "robot", "content": "Hello"}), "input[0].role", "invalid_value"),
+    (sent({"type": "message", "content": "Hello"}), "input[0].role", "missing_required_parameter"),
+    (sent(USER, {"role": "user"}), "input[1].content", "missing_required_parameter"),
+    (sent({"role": "user", "content": 5}), "input[0].content", "invalid_type"),
+    (sent({"role": "user", "content": [{"type": "smell"}]}), "input[0].content[0].type", "invalid_value"),
+    (
+        sent({"role": "user", "content": [{"type": "input_text"}]}),
+        "input[0].content[0].text",
+        "missing_required_parameter",
+    ),
+    (
+        sent({"role": "user", "content": [{"type": "input_image", "detail": "odd"}]}),
+        "input[0].content[0].detail",
+        "invalid_value",
+    ),
+    (sent({"type": "function_call_output", "output": "5"}), "input[0].call_id", "missing_required_parameter"),
+    (sent({"type": "function_call_output", "call_id": "c", "output": 5}), "input[0].output", "invalid_type"),
+    (sent({"type": "item_reference"}), "input[0].id", "missing_required_parameter"),
+    (
+        sent({"type": "mcp_approval_response", "approval_request_id": "a", "approve": "yes"}),
+        "input[0].approve",
+        "invalid_type",
+    ),
+    (tool(type="smell"), "tools[0].type", "invalid_value"),
+    (tool(name="f"), "tools[0].type", "missing_required_parameter"),
+    (tool(type="function"), "tools[0].name", "missing_required_parameter"),
+    (tool(type="function", name="no spaces"), "tools[0].name", "invalid_value"),
+    (tool(type="function", name="f", parameters=[]), "tools[0].parameters", "invalid_type"),
+    (tool(type="file_search"), "tools[0].vector_store_ids", "missing_required_parameter"),
+    (tool(type="file_search", vector_store_ids=[]), "tools[0].vector_store_ids", "empty_array"),
+    (
+        tool(type="file_search", vector_store_ids=["v"], max_num_results=51),
+        "tools[0].max_num_results",
+        "integer_above_max_value",
+    ),
+    (tool(type="code_interpreter"), "tools[0].container", "missing_required_parameter"),
+    (tool(type="code_interpreter", container={"type": "odd"}), "tools[0].container.type", "invalid_value"),
+    (tool(type="function", function={"name": "look"}), "tools[0].name", "missing_required_parameter"),
+    (
+        tool(type="mcp", server_label="x", server_url="u", require_approval="maybe"),
+        "tools[0].require_approval",
+        "invalid_value",
+    ),
+    (tool(type="image_generation", partial_images=4), "tools[0].partial_images", "integer_above_max_value"),
+    (asked(tools=[{"type": "local_shell"}] * 129), "tools", "array_above_max_length"),
+    (asked(tool_choice="maybe"), "tool_choice", "invalid_value"),
+    (asked(tool_choice={"type": "function"}), "tool_choice.name", "missing_required_parameter"),
+    (asked(tool_choice={"type": "smell"}), "tool_choice.type", "invalid_value"),
+    (asked(include=["everything"]), "include[0]", "invalid_value"),
+    (asked(max_output_tokens=15), "max_output_tokens", "integer_below_min_value"),
+    (asked(max_tool_calls=0), "max_tool_calls", "integer_below_min_value"),
+    (asked(top_logprobs=21), "top_logprobs", "integer_above_max_value"),
+    (asked(temperature=2.5), "temperature", "decimal_above_max_value"),
+    (asked(truncation="some"), "truncation", "invalid_value"),
+    (asked(reasoning={"effort": "huge"}), "reasoning.effort", "invalid_value"),
+    (asked(text={"format": {"type": "xml"}}), "text.format.type", "invalid_value"),
+    (asked(text={"format": {"type": "json_schema", "name": "n"}}), "text.format.schema", "missing_required_parameter"),
+    (asked(prompt={}), "prompt.id", "missing_required_parameter"),
+    (asked(prompt={"id": "p", "variables": {"a": 5}}), "prompt.variables.a", "invalid_type"),
+    (asked(conversation=5), "conversation", "invalid_type"),
+    (asked(conversation={}), "conversation.id", "missing_required_parameter"),
+    (asked(stream_options={"include_obfuscation": True}), "stream_options", "invalid_value"),
+    (asked(metadata={"a": "x" * 513}), "metadata.a", "string_above_max_length"),
+    (asked(background="yes"), "background", "invalid_type"),
+]
+
+
+@pytest.mark.parametrize(("body", "param", "code"), RESPONSE_FAULTS, ids=[f"{p}-{c}" for _, p, c in RESPONSE_FAULTS])
+def test_a_response_request_s_fault_is_named(body: dict[str, Any], param: str, code: str) -> None:
+    told = fault("AzureCreateResponse", body)
+    assert (told.param, told.code) == (param, code)
+
+
 def test_a_message_names_all_the_types_that_a_field_takes() -> None:
     told = fault("AzureCreateChatCompletionRequest", said({"role": "user", "content": 5}))
     assert "one of a string or an array of objects" in told.message

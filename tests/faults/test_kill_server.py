@@ -3,31 +3,21 @@
 `SMALT_TEST_KILLS` says how often; `make faults` asks for a hundred.
 """
 
-import json
 import os
 import random
-import signal
-import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
 
-import openai
 import pytest
 
+from doomed import Doomed, kill
 from ledger import Owner, verify
-from serving import loopback_socket, url_of
 
 KILLS = int(os.environ.get("SMALT_TEST_KILLS", "6"))
 OWNERS = 3
 SECONDS = (0.0, 2.0)
 """How long the clients work before a kill."""
 
-SMALT = (sys.executable, "-c", "from smalt.cli import main; main()")
 SETTINGS = """
 starter = false
 [deployments.echo]
@@ -43,67 +33,9 @@ level = "warning"
 """
 
 
-class Doomed:
-    """A data folder, and the servers that live and die on it."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / "smalt.toml").write_text(SETTINGS)
-        self.data_dir = folder / "data"
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("SMALT_")}
-        self._environment |= {"SMALT_CONFIG": str(folder / "smalt.toml"), "SMALT_DATA_DIR": str(self.data_dir)}
-        self._log = folder / "log.txt"
-        made = subprocess.run(
-            [*SMALT, "keys", "create", "k", "--json"], env=self._environment, check=True, capture_output=True
-        )
-        self._key = json.loads(made.stdout)["key"]
-
-    @contextmanager
-    def living(self) -> Iterator[tuple[openai.OpenAI, subprocess.Popen[bytes]]]:
-        """A server that answers; the block may kill it."""
-        with loopback_socket() as listener:
-            url = url_of(listener)
-        with self._log.open("a") as output:
-            process = subprocess.Popen(
-                [*SMALT, "serve", "--port", url.rpartition(":")[2]],
-                env=self._environment,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        try:
-            with openai.OpenAI(base_url=f"{url}/v1", api_key=self._key, max_retries=0, timeout=30) as client:
-                self._wait(client, process)
-                yield client, process
-        finally:
-            _kill(process)
-
-    def _wait(self, client: openai.OpenAI, process: subprocess.Popen[bytes]) -> None:
-        until = time.monotonic() + 60
-        while True:
-            try:
-                client.models.list()
-            except openai.APIConnectionError:
-                assert process.poll() is None, self._log.read_text()
-                assert time.monotonic() < until, self._log.read_text()
-                time.sleep(0.05)
-            else:
-                return
-
-    def rows(self, query: str) -> list[tuple[object, ...]]:
-        """What a query finds in the database's file."""
-        with closing(sqlite3.connect(f"file:{self.data_dir / 'smalt.db'}?mode=ro", uri=True)) as database:
-            return database.execute(query).fetchall()
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 @pytest.mark.timeout(60 + 30 * KILLS)
 def test_whatever_was_acknowledged_outlives_every_kill(tmp_path):
-    doomed = Doomed(tmp_path)
+    doomed = Doomed(tmp_path, SETTINGS)
     chance = random.Random(KILLS)
     with doomed.living() as (client, _):
         stores = [client.vector_stores.create(name=f"store {number}").id for number in range(2)]
@@ -134,7 +66,7 @@ def work_until_killed(client, process, owners, *, seconds):
         thread.start()
     time.sleep(seconds)
     stop.set()
-    _kill(process)
+    kill(process)
     for thread in threads:
         thread.join(60)
         assert not thread.is_alive()

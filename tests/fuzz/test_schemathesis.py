@@ -24,9 +24,13 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def echo_server() -> Iterator[Server]:
-    # Made-up data sources must not make the server call made-up hosts.
-    environment = {"SMALT_RETRIEVAL__DATA_SOURCE_HOSTS": "[]"}
+    # Made-up data sources, tools and files must not make the server call made-up hosts.
+    sections = ("RETRIEVAL__DATA_SOURCE_HOSTS", "MCP__HOSTS", "RESPONSES__FILE_HOSTS")
+    environment = {f"SMALT_{section}": "[]" for section in sections}
     with smalt_server({"echo": {"engine": "echo"}}, environment=environment) as server:
+        # The document is made when it is first asked for, and schemathesis waits ten seconds.
+        target = server.target("/openapi.json")
+        urllib.request.urlopen(urllib.request.Request(target.url, headers=target.headers)).close()
         yield server
 
 

@@ -44,17 +44,21 @@ class Tally:
         else:
             self.pieces += 1
 
-    def spend(self, call: Call, body: Asked) -> None:
-        """Report the tokens of the request.
+    def used(self, body: Asked) -> Usage | None:
+        """The tokens of the request; None when nothing was answered.
 
         An engine counts at the very end. When the client left before, a piece counts as a token and four bytes of the
         prompt as another: close enough for limits, and better than nothing.
         """
-        used = self.usage
-        if used is None and not self.pieces:
-            return
+        if self.usage is None and self.pieces:
+            return Usage(prompt_tokens=_estimate(body), completion_tokens=self.pieces)
+        return self.usage
+
+    def spend(self, call: Call, body: Asked) -> None:
+        """Report the tokens of the request."""
+        used = self.used(body)
         if used is None:
-            used = Usage(prompt_tokens=_estimate(body), completion_tokens=self.pieces)
+            return
         security_context = getattr(body, "user_security_context", None)
         call.spend(
             self.model,

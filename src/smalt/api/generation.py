@@ -54,6 +54,19 @@ class Generation:
     models: Models
     content_filter: ContentFilter
 
+    async def events(
+        self, asked: Asked, ability: type[Ability], begin: Callable[[Ability], AsyncIterator[Event]]
+    ) -> AsyncGenerator[Event]:
+        """What an engine says to a request, as it comes."""
+        await self.content_filter.check_prompt(asked)
+        async with (
+            self.models.lease(asked.model, ability) as engine,
+            _Closing(begin(engine)) as events,
+            _Closing(self.content_filter.watch(events)) as watched,
+        ):
+            async for event in watched:
+                yield event
+
     async def chunks(
         self,
         asked: Asked,
@@ -64,14 +77,9 @@ class Generation:
         call: Call,
     ) -> AsyncGenerator[Chunk]:
         """The chunks of an answer as they come; what they cost is reported however the stream ends."""
-        await self.content_filter.check_prompt(asked)
         try:
-            async with (
-                self.models.lease(asked.model, ability) as engine,
-                _Closing(begin(engine)) as events,
-                _Closing(self.content_filter.watch(events)) as watched,
-            ):
-                async for event in watched:
+            async with aclosing(self.events(asked, ability, begin)) as events:
+                async for event in events:
                     for chunk in stamper.stamp(event):
                         yield chunk
             for chunk in stamper.finish():

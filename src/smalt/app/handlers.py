@@ -2,12 +2,23 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from smalt.app.opening import Rooms
+from smalt.http.limits import open_limits
 from smalt.jobs.protocols import Handler, Sweep
+from smalt.safety.content_filter import NoContentFilter
+from smalt.store.containers import ExpiredContainers
 from smalt.store.files import ExpiredFiles
+from smalt.store.keys import Keys
+from smalt.store.response_endings import AbandonedResponses
+from smalt.store.responses import Responses
 from smalt.store.uploads import ExpiredUploads
+from smalt.store.usage import UsageRecorder
 from smalt.store.vector_stores import ExpiredStores
+
+if TYPE_CHECKING:
+    from smalt.api.responses.background import RespondHandler
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,35 @@ def workers(rooms: Rooms) -> Workers:
     # It loads what reads documents, which the server itself never needs.
     from smalt.retrieval.ingestion import IngestHandler
 
+    responses = _responses(rooms)
     database = rooms.database
     ingestion = IngestHandler(rooms.settings, database, rooms.blobs.local_path, rooms.models)
-    sweeps = (ExpiredFiles(database), ExpiredUploads(database), ExpiredStores(database, rooms.index), rooms.blobs)
-    return Workers([ingestion], sweeps, ingestion.close)
+    sweeps = (
+        ExpiredFiles(database),
+        ExpiredUploads(database),
+        ExpiredStores(database, rooms.index),
+        AbandonedResponses(database),
+        ExpiredContainers(database),
+        rooms.blobs,
+    )
+
+    async def close() -> None:
+        await ingestion.close()
+        await responses.close()
+
+    return Workers([ingestion, responses], sweeps, close)
+
+
+def _responses(rooms: Rooms) -> "RespondHandler":
+    from smalt.api.generation import Generation
+    from smalt.api.responses.background import RespondHandler
+    from smalt.api.responses.planning import Planner
+    from smalt.api.responses.spending import JobSpending
+
+    return RespondHandler(
+        Responses(rooms.database, rooms.jobs),
+        Planner(rooms),
+        Generation(rooms.models, NoContentFilter()),
+        JobSpending(UsageRecorder(rooms.database), open_limits(rooms.settings), Keys(rooms.database)),
+        rooms.settings.responses,
+    )

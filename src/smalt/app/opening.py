@@ -13,11 +13,16 @@ from smalt.store.database import Database, database_of
 from smalt.store.migrating import migrate
 
 if TYPE_CHECKING:
+    from smalt.api.responses.execution import Runs
+    from smalt.api.responses.input_files import InputFiles
     from smalt.engines.host.client import EngineHost
     from smalt.models import Models
     from smalt.retrieval.data_sources import DataSources
     from smalt.retrieval.protocols import ChunkIndex
     from smalt.retrieval.search import Search
+    from smalt.tools.code_interpreter import CodeContainers
+    from smalt.tools.mcp import McpClients
+    from smalt.tools.web_search import WebClient
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,15 @@ class Rooms:
         return search
 
     @cached_property
+    def input_files(self) -> "InputFiles":
+        """Reads the files that requests for responses name."""
+        from smalt.api.responses.input_files import InputFiles
+
+        files = InputFiles.of(self.settings, self.database, self.blobs)
+        self._stack.push_async_callback(files.close)
+        return files
+
+    @cached_property
     def data_sources(self) -> "DataSources":
         """Searches what a chat request names."""
         from smalt.retrieval.data_sources import DataSources
@@ -58,6 +72,43 @@ class Rooms:
         data_sources = DataSources(self.settings.retrieval, self.models)
         self._stack.push_async_callback(data_sources.close)
         return data_sources
+
+    @cached_property
+    def containers(self) -> "CodeContainers":
+        """Runs code in containers."""
+        from smalt.tools.code_interpreter import CodeContainers
+
+        containers = CodeContainers(self.settings, self.host, self.database, self.blobs)
+        self._stack.push_async_callback(containers.close)
+        return containers
+
+    @cached_property
+    def mcp(self) -> "McpClients":
+        """Talks to MCP servers."""
+        from smalt.tools.mcp import McpClients
+
+        clients = McpClients(self.settings.mcp)
+        self._stack.push_async_callback(clients.close)
+        return clients
+
+    @cached_property
+    def web(self) -> "WebClient":
+        """Asks search services."""
+        from smalt.tools.web_search import WebClient
+
+        client = WebClient()
+        self._stack.push_async_callback(client.close)
+        return client
+
+    @cached_property
+    def runs(self) -> "Runs":
+        """Makes responses."""
+        from smalt.api.responses.execution import Runs
+        from smalt.store.responses import Responses
+
+        runs = Runs(self.settings, Responses(self.database, self.jobs))
+        self._stack.push_async_callback(runs.close)
+        return runs
 
 
 async def open_rooms(

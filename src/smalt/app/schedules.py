@@ -4,7 +4,10 @@ import sqlalchemy as sa
 
 from smalt.core.settings import Settings
 from smalt.jobs.sweeping import Due, Schedule
+from smalt.store.containers import ExpiredContainers
+from smalt.store.containers import next_sweep_at as next_sweep_of_containers_at
 from smalt.store.files import TOMBSTONE_SECONDS, ExpiredFiles
+from smalt.store.response_endings import AbandonedResponses, silent_since
 from smalt.store.tables import blob_holds, blobs, doomed_blobs, files, job_sweeps, jobs, uploads
 from smalt.store.uploads import KEPT_SECONDS, ExpiredUploads
 from smalt.store.vector_stores import ExpiredStores, next_sweep_at
@@ -19,6 +22,8 @@ def schedules(settings: Settings) -> list[Schedule]:
         Schedule(ExpiredFiles.name, ExpiredFiles.seconds, _first(_expired_files, _old_files)),
         Schedule(ExpiredUploads.name, ExpiredUploads.seconds, _first(_expired_uploads, _old_uploads)),
         Schedule(ExpiredStores.name, ExpiredStores.seconds, next_sweep_at),
+        Schedule(ExpiredContainers.name, ExpiredContainers.seconds, next_sweep_of_containers_at),
+        Schedule(AbandonedResponses.name, AbandonedResponses.seconds, silent_since),
         Schedule("blobs", 60.0, _first(_doomed_blobs, _later(_held_blobs, sweep_after), _unswept_blobs)),
         Schedule("old-jobs", 60.0, _later(_finished_jobs, keep_seconds)),
     ]

@@ -19,7 +19,7 @@ from smalt.http.authentication import Authentication, TokenSource
 from smalt.http.edge import Edge
 from smalt.http.interruption import Stopping
 from smalt.http.late_routes import LateRoutes, settle_all
-from smalt.http.limits import Limits
+from smalt.http.limits import open_limits
 from smalt.http.logging import configure
 from smalt.http.metrics import Metrics
 from smalt.http.routing import include
@@ -35,7 +35,10 @@ GROUPS = ("chat", "completions", "embeddings", "models")
 """The groups of operations that are ready with the server; each has its router in `smalt.api.GROUP.routes`."""
 
 LATE_GROUPS = {
+    "containers": "/containers",
+    "conversations": "/conversations",
     "files": "/files",
+    "responses": "/responses",
     "search_service": "/indexes",
     "uploads": "/uploads",
     "vector_stores": "/vector_stores",
@@ -86,7 +89,7 @@ def create_app(
     app.state.content_filter = NoContentFilter()
     app.state.stopping = Stopping()
     app.state.metrics = Metrics(settings)
-    app.state.limits = Limits(settings.limits, settings.data_dir / "run" / "limits")
+    app.state.limits = open_limits(settings)
     for router in [*(_routers() if routers is None else routers), health.router]:
         include(app, router)
     if routers is None:

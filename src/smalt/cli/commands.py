@@ -2,7 +2,7 @@
 
 import typer
 
-from smalt.cli import bench, jobs, keys, models
+from smalt.cli import bench, jobs, keys, models, prompts
 from smalt.cli.chat import chat
 from smalt.cli.doctor import doctor
 from smalt.cli.migrate import migrate
@@ -30,6 +30,7 @@ app.command()(chat)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(prompts.app, name="prompts")
 app.command()(usage)
 app.command()(doctor)
 app.command()(migrate)

@@ -39,6 +39,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _extras()
     yield _machine()
     yield _gpu()
+    yield _sandbox(settings)
     try:
         catalog = Catalog(settings)
     except ApiError as error:
@@ -85,6 +86,16 @@ def _gpu() -> Finding:
             "note", "gpu", f"{found[0]}. The local engines run on the CPU; serve vLLM there and name it as an upstream."
         )
     return Finding("ok", "gpu", "none, and none is needed")
+
+
+def _sandbox(settings: Settings) -> Finding:
+    from smalt.sandbox.bubblewrap import Bubblewrap
+
+    try:
+        program = Bubblewrap(settings.code_interpreter.bwrap).require()
+    except NotInstalled as error:
+        return Finding("note", "sandbox", error.message)
+    return Finding("ok", "sandbox", f"{program} works, so code can be run")
 
 
 def _config_path() -> Path:

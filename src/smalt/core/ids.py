@@ -20,6 +20,17 @@ def timed_id(prefix: str) -> str:
     return f"{prefix}{now():08x}{secrets.token_hex(2)}81{secrets.choice('9a')}{secrets.token_hex(9)[:17]}"
 
 
+def response_id() -> str:
+    """An id of 50 hex digits for a response; the first 16 are shared with the items that it puts out."""
+    return timed_id(f"resp_{secrets.token_hex(8)}00")
+
+
+def item_id(prefix: str, response_id: str) -> str:
+    """An id of 50 hex digits for an item, such as `msg_…`, that begins as its response's does."""
+    shared = response_id.partition("_")[2][:18]
+    return timed_id(f"{prefix}{shared}")
+
+
 def random_id(prefix: str) -> str:
     """An id of 32 random hex digits, such as `vsfb_…`."""
     return f"{prefix}{secrets.token_hex(16)}"

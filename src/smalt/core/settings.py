@@ -101,6 +101,7 @@ class JobSettings(Section):
     """How durable jobs run."""
 
     ingestion: int = Field(default=2, ge=1, le=64, description="Files that are brought into vector stores at once.")
+    responses: int = Field(default=4, ge=1, le=64, description="Responses that are made in the background at once.")
     poll_seconds: float = Field(default=1.0, gt=0, description="Time between two looks for new jobs.")
     silence_seconds: float = Field(
         default=60.0, gt=0, description="The jobs of a runner that was not heard of for this long are taken over."
@@ -135,6 +136,77 @@ class RetrievalSettings(Section):
     data_source_hosts: list[str] | None = Field(
         default=None, description="Hosts that data_sources of a request may name; any when absent."
     )
+
+
+class McpSettings(Section):
+    """How MCP servers that a response names are asked for their tools."""
+
+    hosts: list[str] | None = Field(
+        default=None, description="Hosts that MCP tools of a request may name; any when absent."
+    )
+    cache_seconds: float = Field(
+        default=300.0, ge=0, description="A server's list of tools is asked for again after this time."
+    )
+    connect_seconds: float = Field(
+        default=20.0, gt=0, description="Longest time that reaching a server, or its list of tools, may take."
+    )
+    call_seconds: float = Field(default=120.0, gt=0, description="Longest time one call of a tool may take.")
+
+
+class ResponseSettings(Section):
+    """How responses are made."""
+
+    turns: int = Field(
+        default=16, ge=1, le=256, description="Most turns of the model in one response; it calls no tool in the last."
+    )
+    file_hosts: list[str] | None = Field(
+        default=None, description="Hosts that file_url of a request may name; those with public addresses when absent."
+    )
+
+
+class WebSearchSettings(Section):
+    """What answers the tool `web_search`; requests that offer it are refused when nothing is set."""
+
+    backend: Literal["searxng", "brave", "tavily"] = Field(
+        default="searxng", description="What kind of service it is: a SearXNG, or one of two public ones."
+    )
+    url: str | None = Field(
+        default=None,
+        description="Address of the service; SearXNG must give JSON (search.formats). Public ones have one.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="Key of a public service; rather set it in the environment."
+    )
+    timeout_seconds: float = Field(default=15.0, gt=0, description="Longest time one search may take.")
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a service to ask."""
+        return bool(self.url) if self.backend == "searxng" else self.api_key is not None
+
+
+class CodeInterpreterSettings(Section):
+    """How the code of the tool `code_interpreter` runs: in bubblewrap's sandbox."""
+
+    bwrap: Path | None = Field(
+        default=None, description="The program bwrap; found in PATH, or in the extra `code`, when absent."
+    )
+    sandboxes: int = Field(
+        default=8, ge=1, le=256, description="Containers whose interpreter runs; the least used one ends for another."
+    )
+    seconds: float = Field(default=60.0, gt=0, description="Longest time one call may run.")
+    cpu_seconds: int = Field(
+        default=600, ge=1, description="Most processor time of one container's interpreter; it ends then."
+    )
+    memory_bytes: int = Field(
+        default=4 * 2**30, ge=2**30, description="Largest memory_limit that a container may ask for."
+    )
+    files_bytes: int = Field(
+        default=512 * 2**20,
+        ge=2**20,
+        description="Most that the files of one container may take; in RAM while it runs.",
+    )
+    output_bytes: int = Field(default=64 * 2**10, ge=1024, description="Most that one call may print; the rest is cut.")
 
 
 class LogSettings(Section):
@@ -182,6 +254,10 @@ class Settings(BaseSettings):
     storage: StorageSettings = Field(default_factory=StorageSettings)
     jobs: JobSettings = Field(default_factory=JobSettings)
     retrieval: RetrievalSettings = Field(default_factory=RetrievalSettings)
+    code_interpreter: CodeInterpreterSettings = Field(default_factory=CodeInterpreterSettings)
+    mcp: McpSettings = Field(default_factory=McpSettings)
+    responses: ResponseSettings = Field(default_factory=ResponseSettings)
+    web_search: WebSearchSettings = Field(default_factory=WebSearchSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     deployments: dict[str, DeploymentSettings] = Field(default_factory=dict[str, DeploymentSettings])
     aliases: dict[str, str] = Field(default_factory=dict[str, str], description="Another name for a deployment.")

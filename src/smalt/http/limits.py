@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 import orjson
 
 from smalt.core.errors import RateLimited
-from smalt.core.settings import LimitSettings
+from smalt.core.settings import LimitSettings, Settings
 from smalt.http.body import Body
 from smalt.http.buckets import Buckets, Level
 from smalt.http.call import Call, Caller
@@ -52,6 +52,12 @@ class Limits:
         del model, end_user
         self._settle(call, tokens.prompt_tokens + tokens.completion_tokens)
 
+    def charge(self, caller: Caller, tokens: int) -> None:
+        """Take what a key has used outside of its requests; never refuses, but what comes next may have to wait."""
+        limit = self._limits_of(caller)[1]
+        if tokens and limit is not None:
+            self._open().adjust_tokens(caller.key_id, tokens, limit)
+
     def release(self, call: Call) -> None:
         """Give back what a request that never reported its usage had taken."""
         self._settle(call, 0)
@@ -79,6 +85,11 @@ class Limits:
         if self._buckets is None:
             self._buckets = Buckets(self._path)
         return self._buckets
+
+
+def open_limits(settings: Settings) -> Limits:
+    """The limits of this machine, whose file all of its processes share."""
+    return Limits(settings.limits, settings.data_dir / "run" / "limits")
 
 
 async def _estimate(body: Body) -> int:

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from typing_extensions import TypeAliasType
 
 import smalt
 from smalt.core.errors import NotFound
@@ -40,7 +41,7 @@ FOREIGN_SCHEMAS = ("HTTPValidationError", "ValidationError")
 docs_router = Router()
 
 
-def event_stream_of(chunk: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+def event_stream_of(chunk: type[BaseModel] | TypeAliasType) -> dict[int | str, dict[str, Any]]:
     """For an operation's `responses`: its answer may also be a stream of these chunks."""
     schema = {"$ref": REF_TEMPLATE.format(model=chunk.__name__)}
     return {200: {"content": {"text/event-stream": {"schema": schema}}}}

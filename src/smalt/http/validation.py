@@ -87,6 +87,8 @@ def _finding(item: dict[str, Any], body: Any) -> Finding:
     kind: str = item["type"]
     if kind == "missing" and rest and (not path or path[-1] != rest[-1]):
         path = (*path, rest[-1])
+    elif kind == "missing" and _is_tag(path, body):
+        path = (*path[:-2], path[-1])
     context: dict[str, Any] = item.get("ctx") or {}
     discriminator = str(context.get("discriminator", "")).strip("'")
     if kind.startswith("union_tag") and discriminator:
@@ -103,6 +105,14 @@ def _real_path(loc: Loc, body: Any) -> Loc:
             here = here[part]
             path.append(part)
     return tuple(path)
+
+
+def _is_tag(path: Loc, body: Any) -> bool:
+    """Whether a tag was taken for a field of its name, as in `{"type": "function", "function": {…}}`."""
+    here: Any = body
+    for part in path[:-2]:
+        here = here[part]
+    return len(path) > 1 and isinstance(here, dict) and cast("dict[str, Any]", here).get("type") == path[-2]
 
 
 def _holds(value: Any, part: int | str) -> bool:

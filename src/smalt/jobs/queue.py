@@ -36,6 +36,10 @@ class JobQueue:
         }
         insert_missing(connection, table, row=row)
 
+    def ask(self, connection: sa.Connection, job_id: str, *, kind: str, queue: str, project: str) -> None:
+        """`put` for those below this room, who say all that there is to say in words."""
+        self.put(connection, NewJob(job_id, kind, project, queue))
+
     def cancel(self, connection: sa.Connection, job_id: str) -> None:
         """Ask for the end of a job within a write; one that has ended stays as it is."""
         unfinished = (table.c.id == job_id, table.c.finished_at.is_(None))

@@ -57,7 +57,11 @@ class JobService:
         self._recovery = Recovery(self._runner, self._registry)
         old_jobs = OldJobs(database, self._runner.durable, settings.jobs.keep_days * 86_400)
         self._sweeper = Sweeper(database, _scheduled([*sweeps, old_jobs], schedules))
-        self._queues = {DEFAULT_QUEUE: DEFAULT_AT_ONCE, "ingestion": settings.jobs.ingestion}
+        self._queues = {
+            DEFAULT_QUEUE: DEFAULT_AT_ONCE,
+            "ingestion": settings.jobs.ingestion,
+            "responses": settings.jobs.responses,
+        }
         self._beat_seconds = min(MOST_BEAT_SECONDS, settings.jobs.silence_seconds / 4)
         self._sign = sign
         self._woken = asyncio.Event()

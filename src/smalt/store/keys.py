@@ -62,6 +62,15 @@ class Keys:
             await self._refresh()
         return self._live.get(key_digest)
 
+    async def get(self, key_id: str) -> Key | None:
+        """The key with this id, revoked or not, as it is now; None when there is none."""
+
+        def select(connection: sa.Connection) -> Key | None:
+            row = connection.execute(sa.select(table).where(table.c.id == key_id)).one_or_none()
+            return None if row is None else _key(row)
+
+        return await self._database.read(select)
+
     async def create(
         self,
         name: str,

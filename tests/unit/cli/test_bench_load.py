@@ -38,6 +38,7 @@ def test_a_stream_is_timed_to_its_first_content_and_its_end(load: Load, stub: Ta
     assert [answer.events for answer in outcome.answers] == [8, 8, 8]
     assert all(answer.is_complete for answer in outcome.answers)
     assert all(0.02 <= answer.first_seconds < answer.seconds for answer in outcome.answers)
+    assert all(answer.first_event_seconds < answer.first_seconds for answer in outcome.answers)
     assert all(answer.seconds >= 0.1 for answer in outcome.answers)
 
 

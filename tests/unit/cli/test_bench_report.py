@@ -49,6 +49,12 @@ def test_markdown_is_a_table_with_its_command_and_machine(report: Report) -> Non
     assert all(line.count("|") == len(HEADINGS) + 1 for line in lines[2:])
 
 
+def test_a_report_may_compare_others_than_smalt_with_an_engine() -> None:
+    report = Report("A title", "smalt bench something", sides=("chat", "responses"))
+    assert report.markdown().splitlines()[2].startswith("| what | chat | responses | figure |")
+    assert json.loads(report.json())["sides"] == ["chat", "responses"]
+
+
 def test_json_holds_every_line_with_its_verdict(report: Report) -> None:
     content = json.loads(report.json())
     assert [line["verdict"] for line in content["lines"]] == ["met", "missed", ""]

@@ -123,3 +123,11 @@ def test_a_database_out_of_reach_is_bad(environ):
     assert findings["database"][0]["grade"] == "bad"
     assert "database 'smalt' on 127.0.0.1:1" in findings["database"][0]["text"]
     assert "secret" not in findings["database"][0]["text"]
+
+
+def test_a_sandbox_that_cannot_be_made_is_noted(environ, tmp_path):
+    assert examined()[1]["sandbox"][0]["grade"] == "ok"
+    environ.setenv("SMALT_CODE_INTERPRETER__BWRAP", str(tmp_path / "none"))
+    code, findings = examined()
+    assert (code, findings["sandbox"][0]["grade"]) == (0, "note")
+    assert "user namespaces" in findings["sandbox"][0]["text"]

@@ -86,6 +86,23 @@ def gateway(
 
 
 @app.command()
+def responses(
+    *,
+    deployment: Model = "gpt-4o-mini",
+    quick: Quick = False,
+    pairs: PairCount = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """Responses against chat completions of the same server."""
+    from smalt.cli.bench.deployments import on_disk
+    from smalt.cli.bench.responses import QUICK, Plan, measure
+
+    plan = QUICK if quick else Plan(pairs=pairs or Plan.pairs)
+    measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
+
+
+@app.command()
 def retrieval(
     *,
     deployment: Model = "text-embedding-3-small",

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from smalt.cli.bench.processes import pin
 
-CONTENT = re.compile(rb'"(?:content|text)":\s*"[^"]')
+CONTENT = re.compile(rb'"(?:content|text|delta)":\s*"[^"]')
 TOKENS = re.compile(rb'"completion_tokens":\s*(\d+)')
 EVENT = b"data: "
-DONE = b"data: [DONE]"
+END = re.compile(rb"data: \[DONE\]|event: response\.(?:completed|incomplete)")
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: seconds to its first piece of content and to its end, events and tokens in it."""
+    """One answer: seconds to its first event, its first piece of content and its end, events and tokens in it."""
 
+    first_event_seconds: float
     first_seconds: float
     seconds: float
     events: int
@@ -63,6 +64,11 @@ class Outcome:
     def events(self) -> int:
         """Events in all streams."""
         return sum(answer.events for answer in self.answers)
+
+    @property
+    def first_event_milliseconds(self) -> float:
+        """Median time to the first event."""
+        return 1000 * median(answer.first_event_seconds for answer in self.answers)
 
     @property
     def first_milliseconds(self) -> float:
@@ -184,11 +190,15 @@ class Connection:
             return await self._ask(body)
 
     async def _read(self, head: bytes, started_at: float) -> Answer:
+        first_event_at: float | None = None
         first_at: float | None = None
         seen = b""
         events = 0
+        is_ended = False
         async for piece in _pieces(self._reader, head):
+            first_event_at = first_event_at or perf_counter()
             events += piece.count(EVENT)
+            is_ended = is_ended or END.search(piece) is not None
             seen = (seen + piece)[-2048:]
             if first_at is None and CONTENT.search(seen):
                 first_at = perf_counter()
@@ -197,8 +207,14 @@ class Connection:
             raise ValueError(f"{head.splitlines()[0].decode()} {seen[:500].decode(errors='replace')}")
         counted = TOKENS.findall(seen)
         tokens = int(counted[-1]) if counted else 0
-        is_complete = DONE in seen if events else True
-        return Answer((first_at or ended_at) - started_at, ended_at - started_at, events, tokens, is_complete)
+        return Answer(
+            first_event_seconds=(first_event_at or ended_at) - started_at,
+            first_seconds=(first_at or ended_at) - started_at,
+            seconds=ended_at - started_at,
+            events=events,
+            tokens=tokens,
+            is_complete=is_ended or not events,
+        )
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""

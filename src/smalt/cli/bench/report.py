@@ -75,6 +75,8 @@ class Report:
 
     title: str
     command: str
+    sides: tuple[str, str] = ("naked", "Smalt")
+    """What is compared, as the headings of `Line.naked` and `Line.smalt`."""
     lines: list[Line] = field(default_factory=list[Line])
     details: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -96,16 +98,27 @@ class Report:
         naked, smalt = spread(pairs.naked).median, spread(pairs.smalt).median
         self.lines.append(Line(what, figure, figure_unit, budget, naked, smalt, unit))
 
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """What stands over the cells of the lines."""
+        return (HEADINGS[0], *self.sides, *HEADINGS[3:])
+
     def markdown(self) -> str:
         """The table in Markdown, with the command and the machine, ready to paste."""
-        rows = [HEADINGS, ("---",) * len(HEADINGS), *(line.cells() for line in self.lines)]
+        rows = [self.headings, ("---",) * len(HEADINGS), *(line.cells() for line in self.lines)]
         table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
         return f"`{self.command}`, {machine()}\n\n{table}\n"
 
     def json(self) -> str:
         """Everything that was measured."""
         lines = [{**asdict(line), "verdict": line.verdict} for line in self.lines]
-        content = {"title": self.title, "command": self.command, "machine": machine(), "lines": lines}
+        content = {
+            "title": self.title,
+            "command": self.command,
+            "machine": machine(),
+            "sides": self.sides,
+            "lines": lines,
+        }
         return json.dumps({**content, "details": self.details}, indent=2)
 
     def show(self, *, as_markdown: bool = False, json_file: Path | None = None) -> None:
@@ -124,7 +137,7 @@ class Report:
         from rich.text import Text
 
         table = Table(title=self.title, caption=machine(), title_justify="left", caption_justify="left")
-        for heading in HEADINGS:
+        for heading in self.headings:
             table.add_column(heading, justify="left" if heading in {"what", "verdict"} else "right")
         for line in self.lines:
             colour = {"met": "green", "missed": "red", "": ""}[line.verdict]

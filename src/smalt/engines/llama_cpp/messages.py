@@ -27,7 +27,7 @@ NEEDS = {
 
 RESULTS = (ChatCompletionRequestToolMessage, ChatCompletionRequestFunctionMessage)
 REMINDER = "\n\nAnswer my question with this, in plain words."
-"""Said behind results that the model shall answer with: a small one would go on with more tags otherwise."""
+"""Said behind results that the model shall answer with: a small one would otherwise go on as it likes."""
 
 
 def plain_messages(
@@ -36,10 +36,14 @@ def plain_messages(
     """The messages with plain text contents; calls and their results are spelled out where the template lacks them."""
     plain: list[Json] = []
     for position, message in enumerate(messages):
+        param = f"messages[{position}]"
         if has_tool_template:
-            plain.append(_native(message, f"messages[{position}]"))
+            plain.append(_native(message, param))
+        elif position and isinstance(message, RESULTS) and isinstance(messages[position - 1], RESULTS):
+            # Results of several calls become one, as some templates want users and assistants in turn.
+            plain[-1]["content"] += f"\n{_spelled_out(message, param)['content']}"
         else:
-            _append(plain, _spelled_out(message, f"messages[{position}]"))
+            plain.append(_spelled_out(message, param))
     if not has_tool_template and isinstance(messages[-1], RESULTS):
         plain[-1]["content"] += REMINDER
     return _with_instructions(plain, instructions) if instructions else plain
@@ -109,7 +113,7 @@ def _called(call: Any) -> tuple[str, str]:
 def _spelled_out(message: ChatCompletionRequestMessage, param: str) -> Json:
     said = _named_text(message, param)
     if isinstance(message, RESULTS):
-        return {"role": "user", "content": f"<tool_response>\n{said}\n</tool_response>"}
+        return {"role": "user", "content": f"The function returned:\n{said}"}
     if isinstance(message, ChatCompletionRequestAssistantMessage) and message.tool_calls:
         calls = [
             f'{OPENING}\n{{"name": {orjson.dumps(name).decode()}, "arguments": {arguments or "{}"}}}\n{CLOSING}'
@@ -133,16 +137,6 @@ def _named_text(message: ChatCompletionRequestMessage, param: str) -> str:
 
 def _role(message: ChatCompletionRequestMessage) -> str:
     return {"developer": "system", "function": "tool"}.get(message.role, message.role)
-
-
-def _append(plain: list[Json], message: Json) -> None:
-    """Add a message; results of several calls become one, as some templates want users and assistants in turn."""
-    last = plain[-1] if plain else None
-    is_result = message["content"].startswith("<tool_response>")
-    if last and is_result and last["role"] == "user" and last["content"].startswith("<tool_response>"):
-        last["content"] += "\n" + message["content"]
-    else:
-        plain.append(message)
 
 
 def _with_instructions(plain: list[Json], instructions: str) -> list[Json]:

@@ -1,7 +1,8 @@
 """Turns a JSON Schema into a rule of llguidance's grammar, and says which part of a schema it cannot hold."""
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -47,6 +48,12 @@ MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSch
 LISTS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
 SINGLE = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
 
+COMBINED = frozenset({"allOf", "oneOf", "not", "if", "dependentSchemas", "patternProperties", "propertyNames"})
+"""Keywords by which a value may have to fit several schemas at once, or must not fit one."""
+
+LOOSE = frozenset({"additionalProperties", "unevaluatedProperties", "minProperties"})
+"""Keywords by which an object speaks of properties that it does not name."""
+
 Path = tuple[str | int, ...]
 
 
@@ -67,7 +74,7 @@ def cleaned(schema: Any, *, lenient: bool = False) -> Any:
         return schema
     parts = cast("Json", schema)
     return {
-        name: _cleaned_value(name, value, lenient=lenient)
+        name: _inside(name, value, partial(cleaned, lenient=lenient))
         for name, value in parts.items()
         if not _is_left_out(name, value, lenient=lenient)
     }
@@ -81,12 +88,43 @@ def _is_left_out(name: str, value: Any, *, lenient: bool) -> bool:
     return name in WITHOUT_EFFECT and value is WITHOUT_EFFECT[name]
 
 
-def _cleaned_value(name: str, value: Any, *, lenient: bool) -> Any:
+def _inside(name: str, value: Any, change: Callable[[Any], Any]) -> Any:
+    """A keyword's value with every schema in it changed."""
     if name in MAPS and isinstance(value, dict):
-        return {key: cleaned(part, lenient=lenient) for key, part in value.items()}  # pyright: ignore[reportUnknownVariableType] - any JSON
+        return {key: change(part) for key, part in value.items()}  # pyright: ignore[reportUnknownVariableType] - any JSON
     if name in LISTS and isinstance(value, list):
-        return [cleaned(part, lenient=lenient) for part in value]  # pyright: ignore[reportUnknownVariableType] - any JSON
-    return cleaned(value, lenient=lenient) if name in SINGLE else value
+        return [change(part) for part in value]  # pyright: ignore[reportUnknownVariableType] - any JSON
+    return change(value) if name in SINGLE else value
+
+
+def closed(schema: Json) -> Json:
+    """The schema with no properties but those that it names, wherever an object does not speak of others.
+
+    Few authors write `additionalProperties: false` for a function, and a small model that may write on makes up
+    properties without end. What fits the answer fits `schema`, which is left alone where that is not plain to see.
+    """
+    if any(_is_combined(part) for _, part in subschemas(schema)):
+        return schema
+    return _closed(schema)
+
+
+def _is_combined(part: Json) -> bool:
+    return not COMBINED.isdisjoint(part) or sum(name in part for name in ("properties", "anyOf", "$ref")) > 1
+
+
+def _closed(schema: Any) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    parts = cast("Json", schema)
+    inside = {name: _inside(name, value, _closed) for name, value in parts.items()}
+    return {**inside, "additionalProperties": False} if _names_all(parts) else inside
+
+
+def _names_all(part: Json) -> bool:
+    named, required = part.get("properties"), part.get("required", [])
+    if not isinstance(named, dict) or not isinstance(required, list) or not LOOSE.isdisjoint(part):
+        return False
+    return bool(named) and all(name in named for name in required)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - any JSON
 
 
 def subschemas(schema: Any, path: Path = ()) -> Generator[tuple[Path, Json]]:

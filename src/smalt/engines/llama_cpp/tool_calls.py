@@ -49,7 +49,10 @@ class ToolCallReader:
         left, self._text = self._text, ""
         if self._read == self._read_head:
             return "" if is_cut else OPENING + left
-        return left if self._read == self._read_said and (left.strip() or not self.calls) else ""
+        if self._read != self._read_said:
+            return ""
+        is_between = not left.strip() or (is_cut and OPENING.startswith(left.strip()))
+        return "" if self.calls and is_between else left
 
     def _read_said(self, deltas: list[ToolCallDelta]) -> str:
         del deltas

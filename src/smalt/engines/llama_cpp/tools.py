@@ -7,7 +7,7 @@ from typing import Any, Literal
 import orjson
 
 from smalt.core.errors import InvalidRequest, UnsupportedParameter, UnsupportedValue
-from smalt.engines.llama_cpp.schema import grammar, json_rule
+from smalt.engines.llama_cpp.schema import closed, grammar, json_rule
 from smalt.schemas.chat import (
     AzureCreateChatCompletionRequest,
     ChatCompletionAllowedToolsChoice,
@@ -130,7 +130,7 @@ def instructions(plan: ToolPlan) -> str:
         f"{told}\n"
         "To call a function, write nothing but this, with its name and its arguments:\n"
         f'{OPENING}\n{{"name": "function_name", "arguments": {{"argument": "value"}}}}\n{CLOSING}\n'
-        "The results come back in <tool_response> tags; then answer with them in plain words. "
+        "You are told what it returned; then answer with that in plain words. "
         f"When no function helps, answer without one.{several}"
     )
 
@@ -189,7 +189,7 @@ def _call_rules(tools: Sequence[Tool]) -> str:
     for position, tool in enumerate(tools):
         head = _quoted(f' "{tool.name}"{ARGUMENTS} ')
         rules.append(f"call_{position}: {head} arguments_{position} {_quoted(END)}")
-        rules.append(f"arguments_{position}: {json_rule(tool.parameters, lenient=tool.is_lenient)}")
+        rules.append(f"arguments_{position}: {json_rule(closed(tool.parameters), lenient=tool.is_lenient)}")
     return "\n".join(rules)
 
 

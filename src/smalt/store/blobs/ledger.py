@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from smalt.core.errors import NotFound, Unavailable
 from smalt.store.tables import blob_holds as holds
 from smalt.store.tables import blobs as table
+from smalt.store.tables import container_files, files, upload_parts
 from smalt.store.tables import doomed_blobs as doomed
-from smalt.store.tables import files, upload_parts
 from smalt.store.upserting import insert_missing
 
 BATCH = 200
@@ -99,5 +99,5 @@ def unknown_keys(connection: sa.Connection, keys: list[str]) -> list[str]:
 
 
 def _unused() -> list[sa.ColumnElement[bool]]:
-    referring = (files.c.digest, upload_parts.c.digest, holds.c.digest)
+    referring = (files.c.digest, upload_parts.c.digest, container_files.c.digest, holds.c.digest)
     return [~sa.exists().where(column == table.c.digest) for column in referring]

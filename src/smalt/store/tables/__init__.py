@@ -2,8 +2,12 @@
 
 from smalt.store.tables.accounts import end_users, keys, revisions, usage
 from smalt.store.tables.base import metadata
+from smalt.store.tables.containers import container_files, containers
+from smalt.store.tables.conversations import conversation_items, conversations
 from smalt.store.tables.files import blob_holds, blobs, doomed_blobs, files, upload_parts, uploads
 from smalt.store.tables.jobs import job_runners, job_sweeps, jobs
+from smalt.store.tables.prompts import prompt_versions, prompts
+from smalt.store.tables.responses import response_events, response_input_items, responses
 from smalt.store.tables.stored_completions import stored_completion_metadata, stored_completions
 from smalt.store.tables.vector_stores import (
     chunk_vectors,
@@ -18,6 +22,10 @@ __all__ = [
     "blobs",
     "chunk_vectors",
     "chunks",
+    "container_files",
+    "containers",
+    "conversation_items",
+    "conversations",
     "doomed_blobs",
     "end_users",
     "files",
@@ -26,6 +34,11 @@ __all__ = [
     "jobs",
     "keys",
     "metadata",
+    "prompt_versions",
+    "prompts",
+    "response_events",
+    "response_input_items",
+    "responses",
     "revisions",
     "stored_completion_metadata",
     "stored_completions",

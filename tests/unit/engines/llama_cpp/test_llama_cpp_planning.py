@@ -144,12 +144,12 @@ def test_calls_and_results_are_spelled_out_for_a_template_without_tools():
     assert '"name":"add"' in planned[0][1]
     assert planned[2][1].count("<tool_call>") == 2
     assert '{"name": "add", "arguments": {"a": 1}}' in planned[2][1]
-    results = "<tool_response>\n3\n</tool_response>\n<tool_response>\n4\n</tool_response>"
+    results = "The function returned:\n3\nThe function returned:\n4"
     assert planned[3][1] == f"{results}\n\nAnswer my question with this, in plain words."
 
 
 def test_what_a_user_says_of_results_is_left_as_it_is():
-    said = "<tool_response> is a tag."
+    said = "The function returned:\nnothing"
     assert contents(plan(messages=[{"role": "user", "content": said}])) == [("user", said)]
 
 

@@ -108,6 +108,12 @@ def test_the_beginning_of_a_call_that_was_cut_off_is_not_said():
     assert called(['Well.\n<tool_call>\n{"name": "ad'], is_cut=True) == ("Well.", [])
 
 
+@pytest.mark.parametrize("begun", ["\n", "\n<", "\n<tool_call", "\n<tool_call>\n{"])
+def test_the_beginning_of_another_call_that_was_cut_off_is_not_said(begun):
+    call = '<tool_call>\n{"name": "now", "arguments": {}}\n</tool_call>'
+    assert called(list(call + begun), is_cut=True) == ("", [("now", "{}")])
+
+
 def test_arguments_that_were_cut_off_are_passed_on():
     assert called(['<tool_call>\n{"name": "add", "arguments": {"a": 1'], is_cut=True) == ("", [("add", '{"a": 1')])
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from smalt.engines.llama_cpp.schema import json_rule, spelled, subschemas, unheld_keyword
+from smalt.engines.llama_cpp.schema import closed, json_rule, spelled, subschemas, unheld_keyword
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,48 @@ def test_the_callers_schema_is_left_as_it_was():
 def test_the_innermost_part_comes_first():
     schema = {"properties": {"a": {"items": {"type": "string"}}}}
     assert [spelled(path) for path, _ in subschemas(schema)] == ["properties.a.items", "properties.a", ""]
+
+
+CLOSED = {"additionalProperties": False}
+NAMED = {"properties": {"a": {"type": "string"}}}
+OTHER = {"properties": {"b": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (NAMED, NAMED | CLOSED),
+        (
+            {"properties": {"x": NAMED}, "additionalProperties": NAMED},
+            {
+                "properties": {"x": NAMED | CLOSED},
+                "additionalProperties": NAMED | CLOSED,
+            },
+        ),
+        ({"items": NAMED, "prefixItems": [NAMED]}, {"items": NAMED | CLOSED, "prefixItems": [NAMED | CLOSED]}),
+        ({"anyOf": [NAMED, {"type": "null"}]}, {"anyOf": [NAMED | CLOSED, {"type": "null"}]}),
+        ({"$defs": {"x": NAMED}, "$ref": "#/$defs/x"}, {"$defs": {"x": NAMED | CLOSED}, "$ref": "#/$defs/x"}),
+    ],
+)
+def test_an_object_is_closed_that_does_not_speak_of_other_properties(schema, expected):
+    assert closed(schema) == expected
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object"},
+        {"properties": {}},
+        NAMED | {"additionalProperties": True},
+        NAMED | {"patternProperties": {"^x": {}}},
+        NAMED | {"required": ["b"]},
+        NAMED | {"minProperties": 2},
+        NAMED | {"anyOf": [OTHER, {"required": ["a"]}]},
+        NAMED | {"$defs": {"x": OTHER}, "$ref": "#/$defs/x"},
+        {"allOf": [NAMED, OTHER]},
+        {"oneOf": [NAMED, OTHER]},
+        {"enum": [NAMED], "default": NAMED},
+    ],
+)
+def test_an_object_stays_open_that_may_have_other_properties(schema):
+    assert closed(schema) == schema

@@ -1,0 +1,1 @@
+"""Responses: the API of agents, with tools that run here."""

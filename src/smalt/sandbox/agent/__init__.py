@@ -1,0 +1,1 @@
+"""What runs inside the sandbox; only the standard library is sure to be there."""
