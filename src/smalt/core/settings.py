@@ -209,6 +209,20 @@ class CodeInterpreterSettings(Section):
     output_bytes: int = Field(default=64 * 2**10, ge=1024, description="Most that one call may print; the rest is cut.")
 
 
+class AudioSettings(Section):
+    """Recordings and speech."""
+
+    upload_bytes: int = Field(default=25 * 2**20, ge=1024, description="Largest recording to be transcribed.")
+    hours: float = Field(default=12.0, gt=0, description="Longest recording to be transcribed, in hours.")
+    transcription_model: str = Field(
+        default="whisper-1", description="What hears recordings in chat, where the chat model cannot."
+    )
+    speech_model: str = Field(default="tts-1", description="What speaks chat answers, where the chat model cannot.")
+    spoken_seconds: int = Field(
+        default=3600, ge=60, description="How long a spoken answer can be referred to by its id in later requests."
+    )
+
+
 class LogSettings(Section):
     """What is written to standard error."""
 
@@ -223,9 +237,9 @@ class DeploymentSettings(Section):
 
     engine: str = Field(description="An engine's entry point: llama_cpp, onnx_embedding, upstream, echo, …")
     model: str | None = Field(default=None, description="The name answers carry; the upstream's own name for it.")
-    abilities: list[Literal["chat_completion", "completion", "embeddings"]] | None = Field(
-        default=None, description="What it can do; the engine's usual abilities when absent."
-    )
+    abilities: (
+        list[Literal["chat_completion", "completion", "embeddings", "audio_transcription", "audio_speech"]] | None
+    ) = Field(default=None, description="What it can do; the engine's usual abilities when absent.")
     weights: dict[str, str] = Field(
         default_factory=dict[str, str],
         description="Role to source: pack:NAME, a path, or hf:OWNER/REPOSITORY/FILE[@REVISION].",
@@ -258,6 +272,7 @@ class Settings(BaseSettings):
     mcp: McpSettings = Field(default_factory=McpSettings)
     responses: ResponseSettings = Field(default_factory=ResponseSettings)
     web_search: WebSearchSettings = Field(default_factory=WebSearchSettings)
+    audio: AudioSettings = Field(default_factory=AudioSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     deployments: dict[str, DeploymentSettings] = Field(default_factory=dict[str, DeploymentSettings])
     aliases: dict[str, str] = Field(default_factory=dict[str, str], description="Another name for a deployment.")

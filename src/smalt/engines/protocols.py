@@ -120,6 +120,16 @@ class Bounded(Protocol):
 
 
 @runtime_checkable
+class Hearing(Protocol):
+    """May take the recordings in a conversation as they are; not every chat engine does."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether it does; otherwise it is given what is said in them."""
+        ...
+
+
+@runtime_checkable
 class CompletionEngine(Protocol):
     """Continues a text."""
 
@@ -163,7 +173,7 @@ class Deployment:
 
     `weights` maps a role ("model", "tokenizer") to a file or folder on disk; empty for engines without weights.
     `model` is the name that answers carry. `abilities` are the reference's words: chat_completion, completion,
-    embeddings.
+    embeddings, and audio_transcription and audio_speech, for which it has none.
     """
 
     name: str

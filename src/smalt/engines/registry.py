@@ -4,12 +4,19 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from smalt.core.errors import MissingExtra, NotInstalled
+from smalt.engines.audio import SpeechEngine, TranscriptionEngine
 from smalt.engines.extras import DISTRIBUTION, install_command, missing_packages
 from smalt.engines.protocols import ChatEngine, CompletionEngine, EmbeddingEngine, Engine
 
 GROUP: Final = "smalt.engines"
 
-ABILITIES: Final = {"chat_completion": ChatEngine, "completion": CompletionEngine, "embeddings": EmbeddingEngine}
+ABILITIES: Final = {
+    "chat_completion": ChatEngine,
+    "completion": CompletionEngine,
+    "embeddings": EmbeddingEngine,
+    "audio_transcription": TranscriptionEngine,
+    "audio_speech": SpeechEngine,
+}
 """The reference's word for each ability, and the protocol an engine has it by."""
 
 

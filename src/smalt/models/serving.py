@@ -16,7 +16,11 @@ from smalt.models.progress import Logged
 T = TypeVar("T")
 
 WORDS = {protocol: word for word, protocol in ABILITIES.items()}
-OPERATIONS = {"chat_completion": "chatCompletion"}
+OPERATIONS = {
+    "chat_completion": "chatCompletion",
+    "audio_transcription": "audioTranscription",
+    "audio_speech": "audioSpeech",
+}
 """The operations that Azure's error calls otherwise than the ability."""
 
 

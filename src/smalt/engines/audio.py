@@ -1,0 +1,141 @@
+"""What engines can do with sound: putting speech into words, and speaking."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from smalt.engines.protocols import Serving, TokenLogprob
+
+AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceActivity:
+    """How speech is told from silence: a probability, and what belongs to the speech around it, in milliseconds."""
+
+    threshold: float = 0.5
+    prefix_padding_ms: int = 300
+    silence_duration_ms: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A file with sound in it, and what is wanted of it.
+
+    `language` is an ISO-639-1 code, None to find out. `voice_activity` cuts the sound into chunks at its silences.
+    `temperature` 0 begins there and rises by itself where an answer is improbable.
+    """
+
+    content: bytes
+    filename: str
+    task: Literal["transcribe", "translate"] = "transcribe"
+    language: str | None = None
+    prompt: str | None = None
+    temperature: float = 0.0
+    voice_activity: VoiceActivity | None = None
+    with_words: bool = False
+    with_logprobs: bool = False
+    with_speakers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word, with the spaces and marks around it, and its times in seconds."""
+
+    word: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptSegment:
+    """A stretch of speech in words; times in seconds from the beginning, `seek` in frames of 10 ms.
+
+    The text begins with the space that parts it from what came before, where the language has spaces.
+    """
+
+    text: str
+    start: float
+    end: float
+    seek: int = 0
+    tokens: tuple[int, ...] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 1.0
+    no_speech_prob: float = 0.0
+    words: tuple[SpokenWord, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptEnd:
+    """What is known in the end: the language in English ("english"), the seconds of sound, and the tokens.
+
+    `audio_tokens` are the positions that the encoder made of the sound, `prompt_tokens` those of the prompt's text.
+    """
+
+    language: str
+    duration: float
+    audio_tokens: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+TranscriptEvent = Serving | TranscriptSegment | TranscriptEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A text to be spoken; `speed` is a factor that leaves the pitch alone."""
+
+    text: str
+    voice: str
+    format: AudioFormat = "mp3"
+    speed: float = 1.0
+    instructions: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechAudio:
+    """The next bytes of a file with speech in it; `pcm` is 16-bit little-endian, mono, 24,000 samples a second."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnd:
+    """What was spoken in the end: tokens of the text, and tokens and seconds of the sound."""
+
+    input_tokens: int
+    output_tokens: int
+    duration: float
+
+
+SpeechEvent = Serving | SpeechAudio | SpeechEnd
+
+
+@runtime_checkable
+class TranscriptionEngine(Protocol):
+    """Puts speech into words."""
+
+    def transcribe(self, recording: Recording) -> AsyncIterator[TranscriptEvent]:
+        """Stream the segments of a recording as they are heard, and the end; silence has no segments.
+
+        Raises `InvalidRequest` with the `param` for what cannot be decoded or honoured. Closing the iterator early
+        stops the work.
+        """
+        ...
+
+
+@runtime_checkable
+class SpeechEngine(Protocol):
+    """Speaks a text."""
+
+    def speak(self, utterance: Utterance) -> AsyncIterator[SpeechEvent]:
+        """Stream the sound of a text as it is made, a sentence or less at a time, and the end.
+
+        All data together is one file of the utterance's format. Raises `InvalidRequest` for a voice that nobody has,
+        naming those there are. Closing the iterator early stops the work.
+        """
+        ...
