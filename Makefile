@@ -24,8 +24,8 @@ $(VENV)/.pip:
 	@touch $@
 
 $(VENV)/.serve: $(VENV)/.pip pyproject.toml constraints.txt
-	@echo "Installing smalt[local,code,mcp] into $(VENV) (about a minute the first time) …"
-	@$(INSTALL) --editable '.[local,code,mcp]'
+	@echo "Installing smalt[local,audio,code,mcp] into $(VENV) (about a minute the first time) …"
+	@$(INSTALL) --editable '.[local,audio,code,mcp]'
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.pip pyproject.toml constraints.txt
@@ -50,7 +50,7 @@ check: $(VENV)/.all ## lint, types, layers, formatting
 faults: $(VENV)/.all ## kill the server a hundred times while clients work (KILLS=100)
 	@SMALT_TEST_KILLS=$(KILLS) $(BIN)/pytest tests/faults/test_kill_server.py
 
-bench: $(VENV)/.all ## measure the budgets against the naked engines (ARGS=chat, responses, embeddings, gateway, search, ingest, retrieval or start)
+bench: $(VENV)/.all ## measure the budgets against the naked engines (ARGS=chat, responses, embeddings, transcribe, speak, gateway, search, ingest, retrieval or start)
 	@$(BIN)/smalt bench $(ARGS)
 
 docs: $(VENV)/.all ## write the generated pages: settings and commands

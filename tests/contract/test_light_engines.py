@@ -6,9 +6,17 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from contract.audio_engine_suites import (
+    TEXT,
+    SpeechEngineSuite,
+    TranscriptionEngineSuite,
+    spoken,
+    words_of,
+)
 from contract.engine_suites import ChatEngineSuite, CompletionEngineSuite, EmbeddingEngineSuite
 from serving import Served, serving
 from smalt.core.settings import DeploymentSettings, Settings
+from smalt.engines.audio import Utterance
 from smalt.engines.echo import EchoEngine
 from smalt.engines.protocols import Deployment
 from smalt.engines.upstream import UpstreamEngine
@@ -48,6 +56,31 @@ class TestCompletion(CompletionEngineSuite):
 
 
 class TestEmbedding(EmbeddingEngineSuite):
+    @pytest.fixture
+    def engine(self, light_engine: EchoEngine | UpstreamEngine) -> EchoEngine | UpstreamEngine:
+        return light_engine
+
+
+class TestTranscription(TranscriptionEngineSuite):
+    most_misheard = 0.0
+
+    @pytest.fixture
+    def engine(self, light_engine: EchoEngine | UpstreamEngine) -> EchoEngine | UpstreamEngine:
+        return light_engine
+
+    @pytest.fixture
+    async def speech(self) -> bytes:
+        echo = EchoEngine(Deployment("m", "echo", "m", frozenset()))
+        return (await spoken(echo.speak(Utterance(TEXT, "alloy", "wav")))).content
+
+    @pytest.fixture
+    def words(self) -> list[str]:
+        return words_of(TEXT)
+
+
+class TestSpeech(SpeechEngineSuite):
+    knows_its_usage = False
+
     @pytest.fixture
     def engine(self, light_engine: EchoEngine | UpstreamEngine) -> EchoEngine | UpstreamEngine:
         return light_engine

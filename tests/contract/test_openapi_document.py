@@ -27,6 +27,9 @@ MORE_THAN_THE_REFERENCE = {
     "GET /responses/{response_id}": {"text/event-stream": "ResponseStreamEvent"},
     # The reference says that it is an object.
     "DELETE /responses/{response_id}": {"application/json": "DeleteResponse"},
+    # OpenAI streams what is heard and spoken.
+    "POST /audio/speech": {"text/event-stream": "CreateSpeechResponseStreamEvent"},
+    "POST /audio/transcriptions": {"text/event-stream": "CreateTranscriptionResponseStreamEvent"},
 }
 
 Document = dict[str, Any]
@@ -111,6 +114,7 @@ def test_an_operation_answers_and_fails_with_the_reference_s_schemas(document: D
         ("POST /conversations/{}", "UpdateConversationBody"),
         ("POST /conversations/{}/items", "CreateConversationItemsBody"),
         ("POST /containers", "CreateContainerBody"),
+        ("POST /audio/speech", "AzureCreateSpeechRequestMultiPart"),
     ],
 )
 def test_an_operation_takes_the_reference_s_body(document: Document, name: str, body: str) -> None:
@@ -123,7 +127,12 @@ def test_an_operation_takes_the_reference_s_body(document: Document, name: str, 
 
 @pytest.mark.parametrize(
     ("name", "form"),
-    [("POST /files", "AzureCreateFileRequestMultiPart"), ("POST /uploads/{}/parts", "AddUploadPartRequest")],
+    [
+        ("POST /files", "AzureCreateFileRequestMultiPart"),
+        ("POST /uploads/{}/parts", "AddUploadPartRequest"),
+        ("POST /audio/transcriptions", "AzureCreateTranscriptionRequestMultiPart"),
+        ("POST /audio/translations", "AzureCreateTranslationRequestMultiPart"),
+    ],
 )
 def test_an_operation_that_streams_its_form_describes_it(document: Document, name: str, form: str) -> None:
     content = served_operations(document)[name]["requestBody"]["content"]

@@ -57,6 +57,17 @@ LENIENT = {
     # A function without parameters takes none; what is not strict need not say so.
     "FunctionTool.parameters",
     "FunctionTool.strict",
+    # The path may name the deployment, and Azure has a default.
+    "CreateTranscriptionRequest.model",
+    "CreateTranslationRequest.model",
+    # One schema for a transcript in every format, as Azure has it.
+    "CreateTranscriptionResponseDiarizedJson.duration",
+    "CreateTranscriptionResponseDiarizedJson.segments",
+    "CreateTranscriptionResponseDiarizedJson.task",
+    "CreateTranscriptionResponseVerboseJson.duration",
+    "CreateTranscriptionResponseVerboseJson.language",
+    "CreateTranslationResponseVerboseJson.duration",
+    "CreateTranslationResponseVerboseJson.language",
 }
 
 

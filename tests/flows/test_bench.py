@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smalt.cli.bench import chat, embeddings, gateway, ingest, responses, search, start
+from recordings import sentence
+from smalt.cli.bench import chat, embeddings, gateway, ingest, responses, search, speak, start, transcribe
 from smalt.cli.bench.load import Load
 from smalt.cli.bench.report import Report
 from smalt.cli.bench.servers import Server, smalt_server
@@ -104,6 +105,29 @@ def test_chat_and_embeddings_run_against_the_naked_engines(starter_data_dir) -> 
     model = embedding_model(starter_data_dir)
     found = figures(embeddings.measure(model, embeddings.Plan(pairs=1, texts=64), "smalt bench embeddings"))
     assert found["texts a second"] > 0
+
+
+@pytest.mark.real
+@pytest.mark.timeout(400)
+def test_transcription_runs_against_the_bare_library(starter_data_dir, tmp_path) -> None:
+    settings = load_settings(data_dir=starter_data_dir)
+    model = Catalog(settings).find("whisper-1").fetched(settings, Silent())
+    plan = transcribe.Plan(pairs=1, together=1)
+    report = transcribe.measure(model, sentence("0870").content, plan, "smalt bench transcribe")
+    report.show(as_markdown=True, json_file=tmp_path / "report.json")
+    found = figures(report)
+    assert found["words that both heard alike"] > 80
+    assert found["seconds of sound a second, 1 at once"] > 0
+
+
+@pytest.mark.real
+@pytest.mark.timeout(400)
+def test_speech_runs_against_the_bare_library(starter_data_dir) -> None:
+    settings = load_settings(data_dir=starter_data_dir)
+    model = Catalog(settings).find("tts-1").fetched(settings, Silent())
+    found = figures(speak.measure(model, speak.Plan(pairs=1, words=6), "smalt bench speak"))
+    assert 0.7 < found["length of the sound"] < 1.4
+    assert found["time to the first sound"]
 
 
 @pytest.mark.real

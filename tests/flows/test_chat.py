@@ -138,7 +138,7 @@ def test_thoughts_come_apart_from_the_answer(client: openai.OpenAI, model: str):
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}, "audio"),
+        ({"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}, "modalities"),
         ({"metadata": {"a": "b"}}, "metadata"),
         ({"temperature": 3}, "temperature"),
         ({"messages": []}, "messages"),

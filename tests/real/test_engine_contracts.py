@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from contract.audio_engine_suites import SpeechEngineSuite, TranscriptionEngineSuite, words_of
 from contract.engine_suites import ChatEngineSuite, CompletionEngineSuite, EmbeddingEngineSuite
+from recordings import SENTENCES, Clip, sentence
 from smalt.core.settings import Settings, load_settings
+from smalt.engines.audio import SpeechEngine, TranscriptionEngine
 from smalt.engines.host.client import EngineHost
 from smalt.engines.host.launcher import HostProcess, start_host
 from smalt.engines.protocols import ChatEngine, CompletionEngine, EmbeddingEngine
@@ -53,4 +56,32 @@ class TestEmbedding(EmbeddingEngineSuite):
     @pytest.fixture
     async def engine(self, models: Models) -> AsyncIterator[EmbeddingEngine]:
         async with models.lease("all-minilm-l6-v2", EmbeddingEngine) as engine:
+            yield engine
+
+
+class TestTranscription(TranscriptionEngineSuite):
+    most_misheard = 0.15
+
+    @pytest.fixture
+    async def engine(self, models: Models) -> AsyncIterator[TranscriptionEngine]:
+        async with models.lease("whisper-base", TranscriptionEngine) as engine:
+            yield engine
+
+    @pytest.fixture
+    def clip(self) -> Clip:
+        return sentence(SENTENCES[0])
+
+    @pytest.fixture
+    def speech(self, clip: Clip) -> bytes:
+        return clip.content
+
+    @pytest.fixture
+    def words(self, clip: Clip) -> list[str]:
+        return words_of(clip.text)
+
+
+class TestSpeech(SpeechEngineSuite):
+    @pytest.fixture
+    async def engine(self, models: Models) -> AsyncIterator[SpeechEngine]:
+        async with models.lease("kokoro-82m", SpeechEngine) as engine:
             yield engine

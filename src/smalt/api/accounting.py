@@ -11,16 +11,17 @@ Asked = AzureCreateChatCompletionRequest | CreateCompletionRequest
 BYTES_PER_TOKEN = 4
 
 
-def usage_json(usage: Usage) -> dict[str, Any]:
-    """The usage object of chat and text completions."""
+def usage_json(usage: Usage, *, heard_tokens: int = 0, spoken_tokens: int = 0) -> dict[str, Any]:
+    """The usage object of chat and text completions; the tokens of sound come on top of the text's."""
+    prompt_tokens, completion_tokens = usage.prompt_tokens + heard_tokens, usage.completion_tokens + spoken_tokens
     return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": heard_tokens},
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning_tokens,
-            "audio_tokens": 0,
+            "audio_tokens": spoken_tokens,
             "accepted_prediction_tokens": usage.accepted_prediction_tokens,
             "rejected_prediction_tokens": usage.rejected_prediction_tokens,
         },
@@ -34,6 +35,14 @@ class Tally:
         self.model = model
         self.pieces = 0
         self.usage: Usage | None = None
+        self.heard_tokens = 0
+        self.spoken_tokens = 0
+
+    def usage_json(self) -> dict[str, Any] | None:
+        """The usage object, once the engine has told its count."""
+        if self.usage is None:
+            return None
+        return usage_json(self.usage, heard_tokens=self.heard_tokens, spoken_tokens=self.spoken_tokens)
 
     def see(self, event: ChatEvent | CompletionEvent) -> None:
         """Take note of one event."""
@@ -55,7 +64,7 @@ class Tally:
         return self.usage
 
     def spend(self, call: Call, body: Asked) -> None:
-        """Report the tokens of the request."""
+        """Report the tokens of the request; what its sound took is reported by those who hear and speak."""
         used = self.used(body)
         if used is None:
             return

@@ -28,7 +28,8 @@ async def stored_completions(request: Request) -> StoredCompletions:
 
 async def generation(request: Request) -> Generation:
     """What generates answers, past the app's content filter."""
-    return Generation(request.app.state.models, request.app.state.content_filter)
+    state = request.app.state
+    return Generation(state.models, state.content_filter, state.rooms.ears)
 
 
 async def database(request: Request) -> Database:

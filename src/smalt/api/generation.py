@@ -3,22 +3,24 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
 from smalt.api.accounting import Asked, Tally
+from smalt.api.closing import Closing
+from smalt.api.hearing import Ears, Heard
 from smalt.engines.protocols import ChatEvent, CompletionEvent
 from smalt.http.call import Call
 from smalt.http.event_stream import DONE, data
 from smalt.models import Models
 from smalt.safety.content_filter import ContentFilter
+from smalt.schemas.chat import AzureCreateChatCompletionRequest
 
 Chunk = dict[str, Any]
 Event = TypeVar("Event", ChatEvent, CompletionEvent)
 Event_contra = TypeVar("Event_contra", ChatEvent, CompletionEvent, contravariant=True)
 Ability = TypeVar("Ability")
-Item = TypeVar("Item")
 
 
 class Stamper(Protocol[Event_contra]):
@@ -53,6 +55,12 @@ class Generation:
 
     models: Models
     content_filter: ContentFilter
+    ears: Ears | None = None
+    """What hears recordings; without it they are left to the chat model."""
+
+    async def heard(self, body: AzureCreateChatCompletionRequest) -> Heard:
+        """The conversation as its model can take it."""
+        return Heard(body) if self.ears is None else await self.ears.hear(body)
 
     async def events(
         self, asked: Asked, ability: type[Ability], begin: Callable[[Ability], AsyncIterator[Event]]
@@ -61,8 +69,8 @@ class Generation:
         await self.content_filter.check_prompt(asked)
         async with (
             self.models.lease(asked.model, ability) as engine,
-            _Closing(begin(engine)) as events,
-            _Closing(self.content_filter.watch(events)) as watched,
+            Closing(begin(engine)) as events,
+            Closing(self.content_filter.watch(events)) as watched,
         ):
             async for event in watched:
                 yield event
@@ -102,19 +110,3 @@ async def folded(chunks: AsyncGenerator[Chunk], fold: Fold) -> Chunk:
         async for chunk in chunks:
             fold.add(chunk)
     return fold.answer()
-
-
-class _Closing(Generic[Item]):
-    """Gives an iterator, and closes it at the end if it can be closed, as generators can."""
-
-    __slots__ = ("_items",)
-
-    def __init__(self, items: AsyncIterator[Item]) -> None:
-        self._items = items
-
-    async def __aenter__(self) -> AsyncIterator[Item]:
-        return self._items
-
-    async def __aexit__(self, *failure: object) -> None:
-        if isinstance(self._items, AsyncGenerator):
-            await cast("AsyncGenerator[Item]", self._items).aclose()

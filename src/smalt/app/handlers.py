@@ -13,6 +13,7 @@ from smalt.store.files import ExpiredFiles
 from smalt.store.keys import Keys
 from smalt.store.response_endings import AbandonedResponses
 from smalt.store.responses import Responses
+from smalt.store.spoken_answers import ExpiredSpokenAnswers
 from smalt.store.uploads import ExpiredUploads
 from smalt.store.usage import UsageRecorder
 from smalt.store.vector_stores import ExpiredStores
@@ -47,6 +48,7 @@ def workers(rooms: Rooms) -> Workers:
         ExpiredStores(database, rooms.index),
         AbandonedResponses(database),
         ExpiredContainers(database),
+        ExpiredSpokenAnswers(database),
         rooms.blobs,
     )
 
@@ -66,7 +68,7 @@ def _responses(rooms: Rooms) -> "RespondHandler":
     return RespondHandler(
         Responses(rooms.database, rooms.jobs),
         Planner(rooms),
-        Generation(rooms.models, NoContentFilter()),
+        Generation(rooms.models, NoContentFilter(), rooms.ears),
         JobSpending(UsageRecorder(rooms.database), open_limits(rooms.settings), Keys(rooms.database)),
         rooms.settings.responses,
     )

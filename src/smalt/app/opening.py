@@ -13,6 +13,7 @@ from smalt.store.database import Database, database_of
 from smalt.store.migrating import migrate
 
 if TYPE_CHECKING:
+    from smalt.api.hearing import Ears
     from smalt.api.responses.execution import Runs
     from smalt.api.responses.input_files import InputFiles
     from smalt.engines.host.client import EngineHost
@@ -36,6 +37,13 @@ class Rooms:
     host: "EngineHost | None"
     models: "Models"
     _stack: AsyncExitStack
+
+    @cached_property
+    def ears(self) -> "Ears":
+        """Hears the recordings in conversations."""
+        from smalt.api.hearing import Ears
+
+        return Ears(self.models, self.settings.audio)
 
     @cached_property
     def index(self) -> "ChunkIndex":

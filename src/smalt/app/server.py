@@ -35,6 +35,7 @@ GROUPS = ("chat", "completions", "embeddings", "models")
 """The groups of operations that are ready with the server; each has its router in `smalt.api.GROUP.routes`."""
 
 LATE_GROUPS = {
+    "audio": "/audio",
     "containers": "/containers",
     "conversations": "/conversations",
     "files": "/files",

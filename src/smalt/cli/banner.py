@@ -4,6 +4,8 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from smalt.core.settings import Settings
 
 KEY_VARIABLE = "SMALT_API_KEY"
@@ -20,6 +22,7 @@ def banner(settings: "Settings", base_url: str, secret: str | None) -> str:
         f"  OpenAI             {base_url}/v1",
         f"  Documentation      {base_url}/docs",
         f"  API key            {_key(settings, secret)}",
+        *(f"  {title:<18} {text}" for title, text in _models(settings)),
         "",
         "Try it:",
         "",
@@ -58,6 +61,19 @@ def chat_model(settings: "Settings") -> str | None:
 
 def _chat_url(base_url: str) -> str:
     return f"{base_url}/openai/v1/chat/completions"
+
+
+def _models(settings: "Settings") -> "Iterator[tuple[str, str]]":
+    """The models that answer, and one line for each engine that lacks something."""
+    from smalt.cli.readiness import lacking_engines, models_of
+    from smalt.models.catalog import Catalog
+
+    catalog = Catalog(settings)
+    lacking = lacking_engines(settings, catalog)
+    able = [name for name, entry in catalog.entries.items() if entry.deployment.engine not in lacking]
+    yield "Models", ", ".join(able) or "none"
+    for engine, advice in lacking.items():
+        yield "Not available", f"{', '.join(models_of(engine, catalog))}: {advice}"
 
 
 def _key(settings: "Settings", secret: str | None) -> str:

@@ -9,44 +9,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smalt.cli.options import ConfigOption, read_settings
+from smalt.cli.options import ConfigOption, KeyOption, UrlOption
 
 if TYPE_CHECKING:
     from smalt.cli.conversation import Conversation
 
-KEY_VARIABLE = "SMALT_API_KEY"
-
 
 def chat(
     message: Annotated[str | None, typer.Argument(help="Say this and leave; without it, talk until Ctrl-D.")] = None,
-    url: Annotated[
-        str | None, typer.Option(help="The server's /openai/v1 address; the settings' one if absent.")
-    ] = None,
-    key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="An API key of the server.")] = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
     model: Annotated[str, typer.Option(help="The model to talk to.")] = "gpt-4o-mini",
     system: Annotated[str | None, typer.Option(help="Instructions for the model.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Talk to a running server; the answer is printed as it comes."""
-    from smalt.cli.conversation import Conversation, ServerRefusedError
+    from smalt.cli.conversation import Conversation
+    from smalt.cli.server_client import connected
 
-    address = url or _address_of_settings(config)
-    conversation = Conversation(address, model=model, key=key, system=system)
-    try:
+    with connected(url, key, config) as server:
+        conversation = Conversation(server, model=model, system=system)
         if message is not None:
             _print_answer(conversation, message)
         else:
             _talk(conversation)
-    except ServerRefusedError as error:
-        typer.echo(f"smalt: {error}", err=True)
-        raise typer.Exit(1) from None
-
-
-def _address_of_settings(config: "ConfigOption") -> str:
-    from smalt.cli.listening import base_url
-
-    server = read_settings(config).server
-    return f"{base_url(server.host, server.port)}/openai/v1"
 
 
 def _talk(conversation: "Conversation") -> None:

@@ -8,6 +8,8 @@ from smalt.cli.doctor import doctor
 from smalt.cli.migrate import migrate
 from smalt.cli.options import ConfigOption, use_config
 from smalt.cli.serve import serve
+from smalt.cli.speak import speak
+from smalt.cli.transcribe import transcribe
 from smalt.cli.usage import usage
 
 app = typer.Typer(
@@ -27,6 +29,8 @@ def before(config: ConfigOption = None) -> None:
 
 app.command()(serve)
 app.command()(chat)
+app.command()(transcribe)
+app.command()(speak)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")

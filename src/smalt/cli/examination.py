@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from smalt.cli.readiness import lacking_engines, models_of
 from smalt.core.errors import ApiError, NotInstalled
 from smalt.core.settings import Settings
 from smalt.engines.extras import extras, install_command, missing_packages
 from smalt.engines.host.policy import machine_memory_bytes
-from smalt.engines.registry import engine_class
 from smalt.models.catalog import Catalog
 
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -74,8 +74,8 @@ def _extras() -> Iterator[Finding]:
 def _machine() -> Finding:
     memory = machine_memory_bytes()
     text = f"{os.cpu_count()} cores, {memory / GIB:.1f} GiB of memory"
-    if memory < 2 * GIB:
-        return Finding("note", "machine", f"{text}: little; the starter models together need about 1.5 GiB.")
+    if memory < 3 * GIB:
+        return Finding("note", "machine", f"{text}: little; the starter models together need about 2.5 GiB.")
     return Finding("ok", "machine", text)
 
 
@@ -168,13 +168,17 @@ def _port(host: str, port: int) -> Finding:
 
 
 def _engines(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
-    for name in dict.fromkeys(entry.deployment.engine for entry in catalog.entries.values()):
-        try:
-            engine_class(name, third_party=settings.engines.entry_points)
-        except NotInstalled as error:
-            yield Finding("bad", "engine", f"{name}: {error.message}")
-        else:
+    names = list(dict.fromkeys(entry.deployment.engine for entry in catalog.entries.values()))
+    asked_for = {made.engine for made in settings.deployments.values()}
+    lacking = lacking_engines(settings, catalog)
+    for name in names:
+        if name not in lacking:
             yield Finding("ok", "engine", f"{name} can be loaded")
+        elif name in asked_for or len(lacking) == len(names):
+            yield Finding("bad", "engine", f"{name}: {lacking[name]}")
+        else:
+            unable = ", ".join(models_of(name, catalog))
+            yield Finding("note", "engine", f"{name}: {lacking[name]} Until then there is no {unable}.")
 
 
 def _models(settings: Settings, catalog: Catalog) -> Iterator[Finding]:

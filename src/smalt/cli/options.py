@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from smalt.core.settings import Settings
 
 VARIABLE = "SMALT_CONFIG"
+KEY_VARIABLE = "SMALT_API_KEY"
 USAGE_ERROR = 2
 
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings file to read instead of ./smalt.toml."),
 ]
+UrlOption = Annotated[str | None, typer.Option(help="The server's /openai/v1 address; the settings' one if absent.")]
+KeyOption = Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="An API key of the server.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -77,11 +77,14 @@ def _pull_starter(settings: Settings) -> None:
     if settings.offline or not settings.starter:
         return
     from smalt.cli.pulling import showing_progress
-    from smalt.models.packs import pull_starter
+    from smalt.cli.readiness import usable_packs
+    from smalt.models.catalog import Catalog
+    from smalt.models.packs import models_dir, pull
 
     try:
         with showing_progress() as watch:
-            pull_starter(settings, watch)
+            for pack in usable_packs(settings, Catalog(settings)):
+                pull(pack, models_dir(settings), watch=watch)
     except ApiError as error:
         typer.echo(f"smalt: {error.message}\nThe server starts without it.", err=True)
 

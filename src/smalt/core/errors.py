@@ -1,7 +1,7 @@
 """The one family of errors that rooms raise and `http/errors.py` turns into answers."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ApiError(Exception):
@@ -13,6 +13,8 @@ class ApiError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     default_code: ClassVar[str | None] = None
+    beside: ClassVar[Mapping[str, Any]] = {}
+    """What OpenAI's body has beside the error."""
 
     def __init__(
         self,

@@ -23,7 +23,8 @@ class Recording:
     """A file with sound in it, and what is wanted of it.
 
     `language` is an ISO-639-1 code, None to find out. `voice_activity` cuts the sound into chunks at its silences.
-    `temperature` 0 begins there and rises by itself where an answer is improbable.
+    `temperature` 0 begins there and rises by itself where an answer is improbable. Without `with_times` only the text
+    counts, and `stream` says that it is wanted as it comes: an engine that is always as quick may ignore both.
     """
 
     content: bytes
@@ -36,6 +37,9 @@ class Recording:
     with_words: bool = False
     with_logprobs: bool = False
     with_speakers: bool = False
+    max_hours: float | None = None
+    with_times: bool = True
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,16 @@ FORM_OVERHEAD = 2**20
 class Body(Request):
     """The request that operations see; its body is in memory before they start."""
 
-    async def read(self) -> None:
-        """Take in the body, JSON or form, so that nothing but a disconnect can still come from the client."""
+    takes_forms = False
+    """Whether the fields of a form may stand for a JSON object."""
+
+    async def read(self, *, keep_form: bool = False) -> None:
+        """Take in the body, JSON or form, so that nothing but a disconnect can still come from the client.
+
+        `keep_form` leaves a form in its bytes, which `json` reads or an operation that wants JSON refuses.
+        """
         limits = self.app.state.settings.limits
-        if self._header(b"content-type").startswith("multipart/"):
+        if self._is_form and not keep_form:
             limit = Limit(limits.upload_bytes, "limits.upload_bytes")
             limit.count(self._announced())
             self._receive = limit.over(self._receive)
@@ -49,15 +55,30 @@ class Body(Request):
         content_type = self._header(b"content-type").partition(";")[0].strip().lower()
         return content_type == "application/json" or content_type.endswith("+json")
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether `json` may be asked for: the body is JSON, or a form where forms are taken."""
+        return self.is_json or (self.takes_forms and self._is_form)
+
     async def json(self) -> Any:
         """The body as Python values; the deployment that the path names stands for `model`."""
         if not hasattr(self, "_json"):
-            value: Any = orjson.loads(await self.body())
+            is_form = self.takes_forms and self._is_form
+            value: Any = await self._fields() if is_form else orjson.loads(await self.body())
             deployment = call_of(self.scope).deployment
             if deployment is not None and type(value) is dict:
                 value["model"] = deployment
             self._json: Any = value
         return self._json
+
+    async def _fields(self) -> dict[str, str]:
+        """The fields of a form that is in memory, as texts; of two with one name the last counts."""
+        parts = Form(self._header(b"content-type"), self.stream()).parts()
+        return {part.name: await part.text() async for part in parts}
+
+    @property
+    def _is_form(self) -> bool:
+        return self._header(b"content-type").startswith("multipart/")
 
     def _announced(self) -> int:
         length = self._header(b"content-length")

@@ -58,6 +58,8 @@ class Call:
     failed_with: Exception | None = None
     """What ended a stream after its status had gone out."""
     started_at: float = field(default_factory=perf_counter)
+    received_at: float | None = None
+    """When the last of a body that was read as it came has arrived."""
     reserved_tokens: int = 0
     """What admission took from the minute's tokens; set right when the real usage is known."""
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])

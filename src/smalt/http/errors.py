@@ -98,7 +98,7 @@ def _envelope(error: ApiError, call: Call) -> dict[str, Any]:
     if call.mount == "search":
         return search_service.envelope(error)
     if not call.is_azure:
-        return _openai_envelope(error)
+        return {**_openai_envelope(error), **error.beside}
     if isinstance(error, AuthenticationFailed):
         return _azure_gate_envelope(error)
     code = _azure_code(error)

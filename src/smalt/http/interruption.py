@@ -56,7 +56,8 @@ class Interruptible:
         state = scope["app"].state
         self._stopping: Stopping = state.stopping
         self._limit: float = state.settings.limits.request_timeout_seconds
-        self._started_at = call_of(scope).started_at
+        self._call = call_of(scope)
+        self._started_at = self._call.received_at or self._call.started_at
         self._reason: Exception | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
@@ -81,6 +82,7 @@ class Interruptible:
 
         async def receive_and_wait() -> Message:
             message = await receive()
+            self._call.received_at = perf_counter()
             self._timer.cancel()
             self._timer = asyncio.get_running_loop().call_later(self._limit, self._time_is_up)
             return message

@@ -14,6 +14,7 @@ from smalt.http.call import Call, Caller
 from smalt.store.usage import EndUser, Tokens
 
 BYTES_PER_TOKEN = 4
+FORM_TOKENS = 1
 SMALL_BODY_BYTES = 64 * 1024
 LONG_VALUE = 2048
 LONG_VALUE_TOKENS = 256
@@ -93,7 +94,9 @@ def open_limits(settings: Settings) -> Limits:
 
 
 async def _estimate(body: Body) -> int:
-    """Tokens that a request may take: a quarter of its bytes, and the answer it allows."""
+    """Tokens that a request may take: a quarter of its bytes, and the answer it allows; a form is still to arrive."""
+    if not body.is_readable:
+        return FORM_TOKENS
     size = len(await body.body())
     try:
         value = await body.json()

@@ -111,7 +111,7 @@ def _add_steps(steps: list[Step], dependant: Dependant) -> int | None:
 async def _value(request: Body) -> Any:
     if not await request.body():
         raise RequestValidationError([{"type": "missing", "loc": ("body",), "input": None}])
-    if not request.is_json:
+    if not request.is_readable:
         raise InvalidRequest("The body must be a JSON object sent with the header Content-Type: application/json.")
     try:
         return await request.json()

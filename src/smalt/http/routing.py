@@ -24,12 +24,13 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an operation listens, whether a key's minute pays for it, and whether it reads its body itself."""
+    """Where an operation listens, whether a key's minute pays for it, and how its body is read."""
 
     mounts: frozenset[Mount] = MOUNTS
     deployment: bool = False
     metered: bool = False
     streamed: bool = False
+    forms: bool = False
 
     def admits(self, call: Call) -> bool:
         """Whether a call came in where this operation listens."""
@@ -48,6 +49,7 @@ class OperationRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         plan = Plan.of(self)
+        self.is_planned = plan is not None
         # FastAPI's own handler wants the exit stack of a middleware, which closes uploaded files.
         self.app = self._planned(plan) if plan else AsyncExitStackMiddleware(self.app)
 
@@ -84,7 +86,8 @@ class OperationRoute(APIRoute):
         call.operation = self.operation_id or self.name
         async with Interruptible(body.scope) as work:
             if field is not None:
-                await body.read()
+                body.takes_forms = self.place.forms
+                await body.read(keep_form=self.is_planned)
             if self.place.metered:
                 await body.app.state.limits.admit(call, body)
             if self.place.streamed:
@@ -109,7 +112,7 @@ class Router(APIRouter):
     `mounts` leaves some out (or names `outside` for the server's own paths); `deployment=True` puts the operation under
     `/openai/deployments/{deployment}` on classic paths, else it is there under `/openai`; `metered=True` counts it
     against the key's requests and tokens a minute; `streamed=True` leaves the body to the operation, which takes the
-    request and goes through `Body.form_parts`.
+    request and goes through `Body.form_parts`; `forms=True` takes a form's fields for those of a JSON object, too.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -124,10 +127,11 @@ class Router(APIRouter):
         deployment: bool = False,
         metered: bool = False,
         streamed: bool = False,
+        forms: bool = False,
         **options: Any,
     ) -> Callable[[Endpoint], Endpoint]:
         """Register an operation."""
-        place = Place(frozenset(mounts), deployment, metered, streamed)
+        place = Place(frozenset(mounts), deployment, metered, streamed, forms)
 
         def register(endpoint: Endpoint) -> Endpoint:
             self.add_api_route(path, endpoint, methods=[method], **options)

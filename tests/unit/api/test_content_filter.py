@@ -8,10 +8,11 @@ import pytest
 
 from smalt.api.chat.completion import ChatCompletions
 from smalt.api.chat.folding import ChatFold
+from smalt.api.chat.speaking import Speakers
 from smalt.api.completions.chunks import CompletionStamper
 from smalt.api.completions.folding import CompletionFold
 from smalt.api.generation import Generation, folded
-from smalt.core.settings import DeploymentSettings, RetrievalSettings, Settings
+from smalt.core.settings import AudioSettings, DeploymentSettings, RetrievalSettings, Settings
 from smalt.engines.protocols import ChatDelta, CompletionDelta, CompletionEngine
 from smalt.http.call import Call
 from smalt.models import Models
@@ -19,6 +20,7 @@ from smalt.retrieval.data_sources import DataSources
 from smalt.safety.content_filter import Event, NoContentFilter, PromptFiltered
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.completions import CreateCompletionRequest
+from smalt.store.spoken_answers import SpokenAnswers
 from smalt.store.stored_completions import StoredCompletions
 
 
@@ -61,7 +63,8 @@ def chat(text: str, n: int = 1) -> AzureCreateChatCompletionRequest:
 
 async def answer(models: Models, call: Call, body: AzureCreateChatCompletionRequest) -> dict[str, object]:
     data_sources = DataSources(RetrievalSettings(), models)
-    completions = ChatCompletions(Generation(models, WordFilter()), StoredCompletions(None), data_sources)
+    speakers = Speakers(models, AudioSettings(), SpokenAnswers(None, seconds=60))
+    completions = ChatCompletions(Generation(models, WordFilter()), StoredCompletions(None), data_sources, speakers)
     return await folded(completions.chunks(body, call), ChatFold())
 
 

@@ -55,3 +55,13 @@ def test_the_line_stands_alone_so_that_it_can_be_pasted(secret):
     text = banner(settings(), "http://127.0.0.1:8080", secret)
     assert f"\n\n  {curl(settings(), 'http://127.0.0.1:8080', secret)}\n\n" in text
     assert "http://127.0.0.1:8080/docs" in text
+
+
+def test_the_models_that_answer_are_named():
+    assert "gemma-3-270m, all-minilm-l6-v2, whisper-base, kokoro-82m" in banner(settings(), "http://h:1", "k")
+
+
+def test_a_model_whose_engine_lacks_something_is_told_with_what_to_do(lonely_engine):
+    text = banner(settings(deployments={"mine": {"engine": lonely_engine}}), "http://h:1", "k")
+    assert "mine: The engine 'lonely' of lonely-engine cannot be loaded" in text
+    assert "kokoro-82m, mine" not in text

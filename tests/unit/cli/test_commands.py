@@ -35,7 +35,21 @@ def test_the_version_is_told(run):
 
 def test_help_names_every_command(run):
     said = run("--help").output
-    names = ("serve", "chat", "models", "keys", "jobs", "prompts", "usage", "doctor", "migrate", "bench", "version")
+    names = (
+        "serve",
+        "chat",
+        "transcribe",
+        "speak",
+        "models",
+        "keys",
+        "jobs",
+        "prompts",
+        "usage",
+        "doctor",
+        "migrate",
+        "bench",
+        "version",
+    )
     for name in names:
         assert f" {name} " in said
 

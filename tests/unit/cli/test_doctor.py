@@ -131,3 +131,11 @@ def test_a_sandbox_that_cannot_be_made_is_noted(environ, tmp_path):
     code, findings = examined()
     assert (code, findings["sandbox"][0]["grade"]) == (0, "note")
     assert "user namespaces" in findings["sandbox"][0]["text"]
+
+
+def test_an_engine_that_lacks_its_packages_is_bad_where_it_was_asked_for(environ, lonely_engine):
+    Path("smalt.toml").write_text(f'[deployments.mine]\nengine = "{lonely_engine}"\n')
+    code, findings = examined()
+    assert code == 1
+    (wrong,) = [found["text"] for found in findings["engine"] if found["grade"] == "bad"]
+    assert wrong.startswith("lonely: The engine 'lonely' of lonely-engine cannot be loaded: No module named")

@@ -28,6 +28,8 @@ def test_the_list_shows_every_model_and_its_aliases():
     text = said("list")
     assert "gemma-3-270m" in text
     assert "smollm2-135m-instruct also answers to: gpt-4o-mini" in text
+    assert "whisper-base also answers to: whisper-1" in text
+    assert "audio_speech" in text
 
 
 def test_the_list_as_json_tells_what_is_installed():
@@ -65,9 +67,8 @@ def test_offline_pulling_names_the_command_that_would_work(name):
 
 
 def test_removing_what_is_not_there_says_so():
-    assert said("rm", "starter") == (
-        "chat: was not installed.\ncompletions: was not installed.\nembeddings: was not installed.\n"
-    )
+    packs = ("chat", "completions", "embeddings", "transcription", "speech")
+    assert said("rm", "starter") == "".join(f"{pack}: was not installed.\n" for pack in packs)
 
 
 def test_removing_a_pack_removes_its_folder(tmp_path):

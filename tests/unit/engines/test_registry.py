@@ -15,7 +15,9 @@ def test_our_own_engines_are_there():
 def test_an_engine_is_a_class_with_abilities():
     upstream = engine_class("upstream")
     assert issubclass(upstream, Engine)
-    assert abilities_of(upstream) == {"chat_completion", "completion", "embeddings"}
+    every = {"chat_completion", "completion", "embeddings", "audio_transcription", "audio_speech"}
+    assert abilities_of(upstream) == every
+    assert abilities_of(engine_class("llama_cpp")) == {"chat_completion", "completion"}
 
 
 def test_an_unknown_engine_is_answered_with_those_there_are():

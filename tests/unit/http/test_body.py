@@ -115,3 +115,40 @@ async def test_a_nonsensical_length_does_no_harm(run, length: str) -> None:
         headers={"content-type": "application/json", "content-length": length},
     )
     assert response.status_code in {200, 413}
+
+
+@router.post("/speech", deployment=True, metered=True, forms=True)
+async def speak(body: Body) -> Response:
+    return Json({"model": body.model, "text": body.text})
+
+
+async def test_a_form_stands_for_an_object_where_an_operation_takes_forms(run) -> None:
+    running = await run(router, limits={"tokens_per_minute": 1000})
+    form = {"model": (None, "m"), "text": (None, "Grüße")}
+    expected = {"model": "m", "text": "Grüße"}
+    assert (await running.client.post("/v1/speech", files=form)).json() == expected
+    assert (await running.client.post("/v1/speech", json=expected)).json() == expected
+    url = "/openai/deployments/mine/speech?api-version=2024-10-21"
+    assert (await running.client.post(url, files=form)).json() == {**expected, "model": "mine"}
+
+
+async def test_a_form_is_refused_where_an_object_is_wanted(run) -> None:
+    running = await run(router, limits={"tokens_per_minute": 1000})
+    response = await running.client.post("/v1/embeddings", files={"model": (None, "m")})
+    assert response.status_code == 400
+    assert "JSON" in response.json()["error"]["message"]
+
+
+async def test_a_form_that_stands_for_an_object_has_the_limit_of_one(run) -> None:
+    running = await run(router, limits={"body_bytes": 1024, "upload_bytes": 8192})
+    response = await running.client.post("/v1/speech", files={"model": (None, "m"), "text": (None, "x" * 2000)})
+    assert response.status_code == 413
+    assert "limits.body_bytes" in response.json()["error"]["message"]
+
+
+async def test_a_broken_form_is_refused(run) -> None:
+    running = await run(router)
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    for content in (b"--b\r\n", b"no form at all"):
+        response = await running.client.post("/v1/speech", content=content, headers=kind)
+        assert response.status_code == 400

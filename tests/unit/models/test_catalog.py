@@ -12,7 +12,7 @@ from smalt.models.assembly import WrongDigest
 from smalt.models.catalog import Catalog
 from smalt.models.progress import Silent
 
-STARTER = {"smollm2-135m-instruct", "gemma-3-270m", "all-minilm-l6-v2"}
+STARTER = {"smollm2-135m-instruct", "gemma-3-270m", "all-minilm-l6-v2", "whisper-base", "kokoro-82m"}
 
 
 def made(tmp_path: Path, **fields: Any) -> Settings:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import getrandbits
 
-from smalt.api.accounting import Tally, usage_json
+from smalt.api.accounting import Tally
 from smalt.api.generation import Chunk
 from smalt.core.clock import now
 from smalt.core.errors import EngineFailed
@@ -74,10 +74,10 @@ class ChunkStamper:
         """The chunks after the last event; an engine that left a choice open has failed."""
         if not self._finished or self._begun - self._finished:
             raise EngineFailed("The engine ended its answer without a finish reason.")
-        usage = self.tally.usage
+        usage = self.tally.usage_json()
         if usage is None or not self._style.has_usage:
             return []
-        chunk: Chunk = {**self._head, "choices": [], "usage": usage_json(usage)}
+        chunk: Chunk = {**self._head, "choices": [], "usage": usage}
         if self._style.has_obfuscation:
             chunk["obfuscation"] = ""
         return [chunk]

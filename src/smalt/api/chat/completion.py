@@ -5,12 +5,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from smalt.api.accounting import usage_json
+from smalt.api.chat.audio_request import is_spoken, unspoken
 from smalt.api.chat.chunks import ChunkStamper, ChunkStyle
-from smalt.api.chat.folding import ChatFold
+from smalt.api.chat.folding import ChatFold, without_sound
 from smalt.api.chat.on_your_data.grounding import GroundedAnswers, GroundedStamper
 from smalt.api.chat.on_your_data.request import check_grounded
+from smalt.api.chat.recalling import recalled
 from smalt.api.chat.request import accepted
+from smalt.api.chat.speaking import Speakers
 from smalt.api.generation import Chunk, Generation
 from smalt.engines.protocols import ChatEngine
 from smalt.http.call import Call
@@ -38,6 +40,7 @@ class ChatCompletions:
     generation: Generation
     stored: StoredCompletions
     data_sources: DataSources
+    speakers: Speakers
 
     def chunks(self, body: AzureCreateChatCompletionRequest, call: Call) -> AsyncGenerator[Chunk]:
         """The completion's chunks as they come; with `store`, it is kept before the stream ends."""
@@ -45,8 +48,27 @@ class ChatCompletions:
         asked = accepted(body)
         model = self.generation.models.find(body.model).model
         stamper = ChunkStamper(ChunkStyle.of(body, model=model, is_azure=call.is_azure))
-        chunks = self._chunks(asked, stamper, call)
+        chunks = self._answered(unspoken(asked), stamper, call)
+        if is_spoken(asked):
+            chunks = self.speakers.speaker(asked, stamper.tally, call).chunks(chunks)
         return self._kept(chunks, stamper, body, call) if body.store else chunks
+
+    async def _answered(
+        self, asked: AzureCreateChatCompletionRequest, stamper: ChunkStamper, call: Call
+    ) -> AsyncGenerator[Chunk]:
+        """The chunks of an answer to what was said, here or in an earlier answer."""
+        heard = await self.generation.heard(await recalled(asked, self.speakers.spoken, call.caller.project))
+        stamper.tally.heard_tokens = heard.audio_tokens
+        for one in heard.spent:
+            call.spend(
+                one.model,
+                prompt_tokens=one.usage.prompt_tokens,
+                completion_tokens=one.usage.completion_tokens,
+                user=asked.user,
+            )
+        async with aclosing(self._chunks(heard.body, stamper, call)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def _chunks(
         self, asked: AzureCreateChatCompletionRequest, stamper: ChunkStamper, call: Call
@@ -74,9 +96,9 @@ class ChatCompletions:
                 yield chunk
         asked = body.model_dump(exclude_none=True)
         completion: dict[str, Any] = {
-            **fold.answer(),
+            **without_sound(fold.answer()),
             **{name: asked[name] for name in KEPT_PARAMETERS if name in asked},
-            "usage": stamper.tally.usage and usage_json(stamper.tally.usage),
+            "usage": stamper.tally.usage_json(),
             "request_id": call.request_id,
             "input_user": body.user,
         }

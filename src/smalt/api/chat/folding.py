@@ -47,6 +47,7 @@ class _Choice:
         self._finish_reason: str | None = None
         self._context: Chunk | None = None
         self._end_turn: bool | None = None
+        self._audio: Chunk = {}
 
     def add(self, piece: Chunk) -> None:
         delta = piece["delta"]
@@ -57,6 +58,8 @@ class _Choice:
             self._call(call)
         if "function_call" in delta:
             self._function = _joined(self._function, delta["function_call"])
+        if "audio" in delta:
+            self._hear(delta["audio"])
         if piece["logprobs"] is not None:
             self._score(piece["logprobs"])
         self._finish_reason = piece["finish_reason"] or self._finish_reason
@@ -88,6 +91,14 @@ class _Choice:
             if entries is not None:
                 self._logprobs.setdefault(key, []).extend(entries)
 
+    def _hear(self, audio: Chunk) -> None:
+        """Take in a piece of the spoken answer; its sound comes in pieces that can be joined in base64."""
+        for key, value in audio.items():
+            if key in ("data", "transcript"):
+                self._texts.setdefault(key, []).append(value)
+            else:
+                self._audio[key] = value
+
     def _text(self, key: str) -> str | None:
         pieces = self._texts.get(key)
         return None if pieces is None else "".join(pieces)
@@ -107,9 +118,27 @@ class _Choice:
             message["tool_calls"] = [call for _, call in sorted(self._calls.items())]
         if self._function is not None:
             message["function_call"] = self._function
+        if self._audio:
+            message["audio"] = {
+                "id": self._audio["id"],
+                "data": self._text("data") or "",
+                "expires_at": self._audio["expires_at"],
+                "transcript": self._text("transcript"),
+            }
         if self._context is not None:
             message |= {"end_turn": self._end_turn, "context": self._context}
         return message
+
+
+def without_sound(answer: Chunk) -> Chunk:
+    """The completion as it is kept: a spoken answer by its id and its words."""
+    choices: list[Chunk] = []
+    for choice in answer["choices"]:
+        message: Chunk = choice["message"]
+        if "audio" in message:
+            message = {**message, "audio": {**message["audio"], "data": ""}}
+        choices.append({**choice, "message": message})
+    return {**answer, "choices": choices}
 
 
 def _joined(known: Chunk | None, piece: Chunk) -> Chunk:

@@ -1,5 +1,6 @@
 """What a chat request must be, whichever engine answers it."""
 
+from smalt.api.chat.audio_request import check_audio
 from smalt.api.chat.legacy_functions import with_tools
 from smalt.core.errors import InvalidRequest, UnsupportedValue
 from smalt.schemas.chat import (
@@ -17,6 +18,7 @@ def accepted(body: AzureCreateChatCompletionRequest) -> AzureCreateChatCompletio
     """The request as engines get it; raise what is wrong with it, or not served yet, by field."""
     _refuse_custom_tools(body)
     _check_combinations(body)
+    check_audio(body)
     _check_tool_messages(body)
     return _with_allowed_tools(with_tools(body))
 

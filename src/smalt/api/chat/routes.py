@@ -10,6 +10,7 @@ from smalt.api.chat.completion import ChatCompletions
 from smalt.api.chat.folding import ChatFold
 from smalt.api.chat.on_your_data.extensions import modern
 from smalt.api.chat.on_your_data.shapes import Form, shaped, shaped_whole
+from smalt.api.chat.speaking import Speakers
 from smalt.api.chat.stored import completion_json, completions_json, messages_json
 from smalt.api.dependencies import DataSourcesDep, GenerationDep, StoredCompletionsDep
 from smalt.api.generation import Chunk, folded, spelled
@@ -29,6 +30,7 @@ from smalt.schemas.chat import (
     UpdateChatCompletionRequest,
 )
 from smalt.schemas.on_your_data import ExtensionsChatCompletionsRequest
+from smalt.store.spoken_answers import SpokenAnswers
 
 router = Router(tags=["chat"])
 
@@ -45,11 +47,21 @@ METADATA_PARAMETER: dict[str, Any] = {
 }
 
 
+async def speakers(request: Request) -> Speakers:
+    """What speaks the answers that are asked for aloud."""
+    state = request.app.state
+    audio = state.settings.audio
+    return Speakers(state.models, audio, SpokenAnswers(state.database, seconds=audio.spoken_seconds))
+
+
+SpeakersDep = Annotated[Speakers, Depends(speakers)]
+
+
 async def chat_completions(
-    generation: GenerationDep, stored: StoredCompletionsDep, data_sources: DataSourcesDep
+    generation: GenerationDep, stored: StoredCompletionsDep, data_sources: DataSourcesDep, speakers: SpeakersDep
 ) -> ChatCompletions:
     """What answers chat requests."""
-    return ChatCompletions(generation, stored, data_sources)
+    return ChatCompletions(generation, stored, data_sources, speakers)
 
 
 async def metadata_filter(request: Request) -> dict[str, str]:

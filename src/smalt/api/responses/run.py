@@ -25,7 +25,7 @@ from smalt.tools.protocols import TOLD
 logger = logging.getLogger("smalt.responses")
 
 Spend = Callable[[str, Usage], None]
-"""Hears, once, which model answered and what all turns have used."""
+"""Hears which model answered and what all turns have used, and before that what was used to hear recordings."""
 
 SHORTENINGS = 6
 """How often a conversation is cut shorter when the model says that it does not fit."""
@@ -135,6 +135,7 @@ class Run:
     async def _turn(self, style: TurnStyle, options: TurnOptions) -> Turn:
         """One answer of the model; with `truncation: auto`, over as much of the conversation as it can take."""
         asked = chat_request(self._plan, self._writer.items, options)
+        asked = await self._heard(asked)
         if style.calls_left == 0:
             asked = _without_hosted(asked, self._plan.client_functions)
         for _ in range(SHORTENINGS):
@@ -147,6 +148,17 @@ class Run:
                     raise
                 asked = shorter
         return await self._answer(asked, Turn(self._writer, style, self._model))
+
+    async def _heard(self, asked: AzureCreateChatCompletionRequest) -> AzureCreateChatCompletionRequest:
+        """The request with words for its recordings, when the model does not hear them itself."""
+        try:
+            heard = await self._generation.heard(asked)
+        except ApiError as error:
+            renamed(error, self._plan, asked)
+            raise
+        for one in heard.spent:
+            self._spend(one.model, one.usage)
+        return heard.body
 
     def _shortened(
         self, asked: AzureCreateChatCompletionRequest, error: ApiError

@@ -138,6 +138,23 @@ def search(
 
 
 @app.command()
+def speak(
+    *,
+    deployment: Model = "tts-1",
+    quick: Quick = False,
+    pairs: PairCount = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """Speech over HTTP against bare kokoro-onnx."""
+    from smalt.cli.bench.deployments import on_disk
+    from smalt.cli.bench.speak import QUICK, Plan, measure
+
+    plan = QUICK if quick else Plan(pairs=pairs or Plan.pairs)
+    measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
+
+
+@app.command()
 def start(
     *,
     deployment: Model = "gpt-4o-mini",
@@ -152,6 +169,29 @@ def start(
 
     plan = QUICK if quick else Plan(starts=pairs or Plan.starts)
     measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
+
+
+@app.command()
+def transcribe(
+    *,
+    deployment: Model = "whisper-1",
+    recording: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What is heard; a poem read aloud, 53 seconds long, when absent."),
+    ] = None,
+    quick: Quick = False,
+    pairs: PairCount = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """Transcription over HTTP against bare faster-whisper."""
+    from smalt.cli.bench.deployments import on_disk
+    from smalt.cli.bench.recordings import recorded
+    from smalt.cli.bench.transcribe import QUICK, Plan, measure
+
+    plan = QUICK if quick else Plan(pairs=pairs or Plan.pairs)
+    report = measure(on_disk(deployment), recorded(recording), plan, _command())
+    report.show(as_markdown=markdown, json_file=json)
 
 
 @app.command()

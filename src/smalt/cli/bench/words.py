@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 WORD = re.compile(r"[A-Za-z]")
+SENTENCE = re.compile(r"(?<![^ ])[A-Z][a-z]*(?: [a-z-]+,?){5,30}\.(?= |$)")
 
 
 def passages(words: int) -> Iterator[str]:
@@ -16,3 +17,17 @@ def passages(words: int) -> Iterator[str]:
         # Each turn through the text starts one word later, so that no piece comes twice.
         for start in range(turn, len(prose) - words, words):
             yield " ".join(prose[start : start + words])
+
+
+def sentences(words: int) -> Iterator[str]:
+    """Texts of whole sentences that can be read aloud, of at least `words` words each, no two alike."""
+    from pydoc_data.topics import topics
+
+    paragraphs = [" ".join(part.split()) for text in topics.values() for part in text.split("\n\n") if part[:1] != " "]
+    gathered: list[str] = []
+    for sentence in dict.fromkeys(found for part in paragraphs for found in SENTENCE.findall(part)):
+        gathered.append(sentence)
+        text = " ".join(gathered)
+        if len(text.split()) >= words:
+            yield text
+            gathered = []

@@ -1,12 +1,21 @@
 """The engine that says back what it is told: the same answer every time, at once, without a model."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from itertools import zip_longest
 from typing import TypeVar
 
 from smalt.core.errors import ContextLengthExceeded, EngineFailed
-from smalt.engines.echo import continuation, conversation, words
+from smalt.engines.audio import (
+    Recording,
+    SpeechAudio,
+    SpeechEvent,
+    TranscriptEvent,
+    TranscriptSegment,
+    Utterance,
+)
+from smalt.engines.echo import continuation, conversation, listening, speaking, words
+from smalt.engines.echo.languages import language_name
 from smalt.engines.echo.options import read_options
 from smalt.engines.echo.vectors import vectors
 from smalt.engines.protocols import (
@@ -23,7 +32,7 @@ from smalt.engines.protocols import (
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.completions import CreateCompletionRequest
 
-Delta = TypeVar("Delta", ChatDelta, CompletionDelta)
+Delta = TypeVar("Delta", ChatDelta, CompletionDelta, TranscriptSegment, SpeechAudio)
 
 FINGERPRINT = "fp_ec40ec40ec"
 
@@ -72,7 +81,23 @@ class EchoEngine(Engine):
             raise EngineFailed("The echo broke, as its option fail_after says.")
         return vectors(inputs, self._options.dimensions, dimensions, model=self.deployment.model)
 
-    async def _told(self, scripts: list[list[Delta]]) -> AsyncGenerator[Delta]:
+    async def transcribe(self, recording: Recording) -> AsyncGenerator[TranscriptEvent]:
+        """Hear what an echo said; of another recording only the length counts, and silence."""
+        heard = listening.heard(recording, length=self._options.tokens)
+        yield Serving(self.deployment.model, FINGERPRINT)
+        async for segment in self._told([heard.segments(recording)]):
+            yield segment
+        yield heard.end(recording, language_name(recording.language))
+
+    async def speak(self, utterance: Utterance) -> AsyncGenerator[SpeechEvent]:
+        """Say a text in tones, a word at a time; in formats that need a codec, keep silent for as long."""
+        speech = speaking.speech(utterance)
+        yield Serving(self.deployment.model, FINGERPRINT)
+        async for piece in self._told([map(SpeechAudio, speech.pieces())]):
+            yield piece
+        yield speech.end
+
+    async def _told(self, scripts: Sequence[Iterable[Delta]]) -> AsyncGenerator[Delta]:
         """Every choice in turn, a piece at a time, with the delays and the failure that the options ask for."""
         for position, pieces in enumerate(zip_longest(*scripts)):
             if position == self._options.fail_after:

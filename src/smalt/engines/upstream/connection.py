@@ -18,6 +18,7 @@ from smalt.engines.upstream.server_sent_events import EventDecoder
 TRIED_AGAIN: Final = frozenset({429, 502, 503, 504})
 LONGEST_ERROR_BYTES: Final = 64 * 1024
 FIRST_PAUSE_SECONDS: Final = 0.25
+JSON: Final = "application/json"
 LAST_BYTES_SECONDS: Final = 0.25
 """Longest wait, after `[DONE]`, for the end of the body that lets the connection be used again."""
 
@@ -40,13 +41,11 @@ class Connection:
         """What must not appear in anything a client or a log sees."""
         return self._secrets
 
-    async def json(self, path: str, body: bytes) -> dict[str, Any]:
+    async def json(self, path: str, body: bytes, *, content_type: str = JSON) -> dict[str, Any]:
         """Post `body` and read the whole answer, which must be a JSON object."""
-        response = await self._post(path, body)
+        response = await self._post(path, body, content_type)
         try:
-            received = await response.read()
-        except Broken as error:
-            raise self._broken(error) from None
+            received = await self._whole(response)
         finally:
             response.close()
         try:
@@ -57,15 +56,21 @@ class Connection:
             raise self._nonsense("something that is not a JSON object")
         return answer  # pyright: ignore[reportUnknownVariableType] - any JSON object
 
-    async def events(self, path: str, body: bytes) -> AsyncGenerator[bytes]:
+    async def events(
+        self, path: str, body: bytes, *, content_type: str = JSON, or_whole: bool = False
+    ) -> AsyncGenerator[bytes]:
         """Post `body` and give the data of each server-sent event, without the closing `[DONE]`.
 
-        A stream that ends without `[DONE]` ends here too: what is missing then is for the reader to see.
+        A stream that ends without `[DONE]` ends here too: what is missing then is for the reader to see. With
+        `or_whole`, one JSON object is taken for the only event: some models do not stream, and do not say so.
         """
-        response = await self._post(path, body)
+        response = await self._post(path, body, content_type)
         try:
-            if response.content_type == "application/json":
-                raise self._nonsense("one JSON object, not with the stream it was asked for")
+            if response.content_type == JSON:
+                if not or_whole:
+                    raise self._nonsense("one JSON object, not with the stream it was asked for")
+                yield await self._whole(response)
+                return
             decoder = EventDecoder()
             while received := await self._received(response):
                 for data in decoder.feed(received):
@@ -80,16 +85,27 @@ class Connection:
             # Has no effect on a body that was read to its end: its connection is already back in the pool.
             response.close()
 
+    async def content(self, path: str, body: bytes) -> AsyncGenerator[bytes]:
+        """Post `body` and give the bytes of a file as they come."""
+        response = await self._post(path, body, JSON)
+        try:
+            if response.content_type == JSON or response.content_type.startswith("text/"):
+                raise self._nonsense("text, not with the file it was asked for")
+            while received := await self._received(response):
+                yield received
+        finally:
+            response.close()
+
     async def close(self) -> None:
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
 
-    async def _post(self, path: str, body: bytes) -> aiohttp.ClientResponse:
+    async def _post(self, path: str, body: bytes, content_type: str) -> aiohttp.ClientResponse:
         attempt = 0
         while True:
             try:
-                response = await self._send(path, body)
+                response = await self._send(path, body, content_type)
             except Broken as error:
                 refusal: ApiError = self._broken(error)
                 again = not isinstance(error, aiohttp.SocketTimeoutError)
@@ -104,12 +120,15 @@ class Connection:
             await asyncio.sleep(pause)
             attempt += 1
 
-    async def _send(self, path: str, body: bytes) -> aiohttp.ClientResponse:
+    async def _send(self, path: str, body: bytes, content_type: str) -> aiohttp.ClientResponse:
         if self._session is None:
             self._session = self._new_session()
         url = self._urls.get(path) or self._urls.setdefault(path, URL(self._options.url(path)))
         # A redirect is refused, because following it would carry the key to another host.
-        return await self._session.post(url, data=body, allow_redirects=False, proxy=self._options.proxy)
+        headers = {"Content-Type": content_type}
+        return await self._session.post(
+            url, data=body, headers=headers, allow_redirects=False, proxy=self._options.proxy
+        )
 
     def _new_session(self) -> aiohttp.ClientSession:
         options = self._options
@@ -139,6 +158,12 @@ class Connection:
             # Jitter keeps many waiting requests from coming back at the same instant.
             return min(self._options.retry_seconds, FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
         return asked if asked <= self._options.retry_seconds else None
+
+    async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
+        try:
+            return await response.read()
+        except Broken as error:
+            raise self._broken(error) from None
 
     async def _received(self, response: aiohttp.ClientResponse) -> bytes:
         try:

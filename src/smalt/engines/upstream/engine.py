@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from smalt.core.errors import UpstreamFailed
+from smalt.engines.audio import Recording, SpeechAudio, SpeechEnd, SpeechEvent, TranscriptEvent, Utterance
 from smalt.engines.protocols import (
     ChatDelta,
     ChatEvent,
@@ -18,10 +19,12 @@ from smalt.engines.protocols import (
     Serving,
     Usage,
 )
-from smalt.engines.upstream import events
+from smalt.engines.upstream import events, speech
 from smalt.engines.upstream.connection import Connection
 from smalt.engines.upstream.failures import stream_failure
+from smalt.engines.upstream.forms import form
 from smalt.engines.upstream.options import read_options
+from smalt.engines.upstream.transcripts import TranscriptReading, fields
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.completions import CreateCompletionRequest
 
@@ -40,6 +43,11 @@ class UpstreamEngine(Engine):
         self._options = read_options(deployment)
         self._connection = Connection(deployment.name, self._options)
 
+    @property
+    def hears(self) -> bool:
+        """Whether the upstream's chat model takes recordings, as the option says."""
+        return self._options.hears
+
     def chat(self, body: AzureCreateChatCompletionRequest) -> AsyncIterator[ChatEvent]:
         """Stream the upstream's answer; a request for a whole answer asks for a whole one there too."""
         return self._events("/chat/completions", body, Reading(events.chat_deltas))
@@ -55,6 +63,28 @@ class UpstreamEngine(Engine):
             body["dimensions"] = dimensions
         answer = await self._connection.json("/embeddings", orjson.dumps(body))
         return events.embeddings(answer, len(inputs))
+
+    async def transcribe(self, recording: Recording) -> AsyncGenerator[TranscriptEvent]:
+        """Send the recording on; models that only give text refuse to give times, and are not asked twice."""
+        is_translated = recording.task == "translate"
+        path = "/audio/translations" if is_translated else "/audio/transcriptions"
+        sent, content_type = form(fields(recording, self.deployment.model), recording.content, recording.filename)
+        reading = TranscriptReading(recording)
+        answers = self._connection.events(path, sent, content_type=content_type, or_whole=True)
+        async with aclosing(answers):
+            async for answer in answers:
+                for segment in reading.segments(self._read(answer)):
+                    yield segment
+        yield reading.end()
+
+    async def speak(self, utterance: Utterance) -> AsyncGenerator[SpeechEvent]:
+        """Pass the upstream's sound on as it comes."""
+        as_events = self._options.speech_events
+        sent = orjson.dumps(speech.request(utterance, self.deployment.model, as_events=as_events))
+        spoken = self._spoken_events(sent) if as_events else self._spoken_file(sent, utterance)
+        async with aclosing(spoken):
+            async for event in spoken:
+                yield event
 
     async def close(self) -> None:
         """Close the connections."""
@@ -78,6 +108,23 @@ class UpstreamEngine(Engine):
                 yield event
         for event in reading.last():
             yield event
+
+    async def _spoken_events(self, sent: bytes) -> AsyncGenerator[SpeechEvent]:
+        is_done = False
+        async with aclosing(self._connection.events("/audio/speech", sent)) as chunks:
+            async for chunk in chunks:
+                event = speech.spoken(self._read(chunk))
+                is_done = is_done or isinstance(event, SpeechEnd)
+                if event is not None:
+                    yield event
+        if not is_done:
+            raise UpstreamFailed("The upstream's speech ended before it was complete.", code="upstream_failed")
+
+    async def _spoken_file(self, sent: bytes, utterance: Utterance) -> AsyncGenerator[SpeechEvent]:
+        async with aclosing(self._connection.content("/audio/speech", sent)) as chunks:
+            async for chunk in chunks:
+                yield SpeechAudio(chunk)
+        yield speech.estimated_end(utterance)
 
     def _sent(self, body: AzureCreateChatCompletionRequest | CreateCompletionRequest) -> bytes:
         """The request as the upstream gets it."""

@@ -128,8 +128,11 @@ def _logprobs(logprobs: Json | None) -> tuple[TokenLogprob, ...] | None:
     if not logprobs:
         return None
     entries = logprobs.get("content") or logprobs.get("refusal")
-    if not entries:
-        return None
+    return token_logprobs(entries) if entries else None
+
+
+def token_logprobs(entries: Sequence[Json]) -> tuple[TokenLogprob, ...]:
+    """Tokens with their log-probabilities."""
     return tuple(
         TokenLogprob(
             entry["token"],

@@ -37,6 +37,10 @@ class UpstreamOptions(BaseModel):
     """Address of an HTTP proxy on the way to the upstream."""
     stream_usage: bool = True
     """Ask for usage in streams; say false for a server that refuses `stream_options`."""
+    speech_events: bool = False
+    """Ask for speech as server-sent events, which end with the usage; for models that can, such as gpt-4o-mini-tts."""
+    hears: bool = False
+    """Whether the chat model takes recordings; otherwise it is sent what is said in them."""
 
     @field_validator("base_url")
     @classmethod
@@ -55,7 +59,7 @@ class UpstreamOptions(BaseModel):
 
     def request_headers(self) -> dict[str, str]:
         """The headers of every request, the key among them."""
-        headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
+        headers = {"Accept-Encoding": "identity"}
         headers.update({name: value.get_secret_value() for name, value in self.headers.items()})
         if self.api_key is not None:
             key = self.api_key.get_secret_value()

@@ -8,6 +8,7 @@ from smalt.store.tables.files import blob_holds, blobs, doomed_blobs, files, upl
 from smalt.store.tables.jobs import job_runners, job_sweeps, jobs
 from smalt.store.tables.prompts import prompt_versions, prompts
 from smalt.store.tables.responses import response_events, response_input_items, responses
+from smalt.store.tables.spoken_answers import spoken_answers
 from smalt.store.tables.stored_completions import stored_completion_metadata, stored_completions
 from smalt.store.tables.vector_stores import (
     chunk_vectors,
@@ -40,6 +41,7 @@ __all__ = [
     "response_input_items",
     "responses",
     "revisions",
+    "spoken_answers",
     "stored_completion_metadata",
     "stored_completions",
     "upload_parts",

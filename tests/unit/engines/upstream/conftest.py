@@ -27,10 +27,20 @@ class Stub:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
-        self.bodies.append(await request.json())
+        self.bodies.append(await body_of(request))
         self.peers.add(request.transport.get_extra_info("peername"))
         handler = self.handlers.pop(0) if len(self.handlers) > 1 else self.handlers[0]
         return await handler(request)
+
+
+async def body_of(request: web.Request) -> Any:
+    """The JSON that came in; of a form, every field with its value, or with a file's name and content."""
+    if request.content_type == "application/json":
+        return await request.json()
+    fields: list[tuple[str, Any]] = []
+    for name, value in (await request.post()).items():
+        fields.append((name, (value.filename, value.file.read()) if isinstance(value, web.FileField) else value))
+    return fields
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Operations of audio: recordings to words, texts to speech."""

@@ -1,0 +1,37 @@
+"""Every kind of file that the API names, and some that lie about what they are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audio_serving import AudioServer, heard, serving_audio, words_of
+from recordings import Clip, sentence
+from sounds import CONTAINERS, encoded, film, samples_of
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def server(starter_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AudioServer]:
+    with serving_audio(starter_data_dir, tmp_path_factory.mktemp("server")) as served:
+        yield served
+
+
+@pytest.mark.parametrize("kind", sorted(CONTAINERS))
+def test_the_same_words_are_heard_in_every_container(server: AudioServer, kind: str) -> None:
+    clip = sentence("0930")
+    file = Clip(f"clip.{kind}", encoded(samples_of(clip.content), kind), clip.text)
+    assert words_of(heard(server, file)) == words_of(clip.text)
+
+
+def test_a_film_is_heard(server: AudioServer) -> None:
+    clip = sentence("0930")
+    assert words_of(heard(server, Clip("film.mp4", film(samples_of(clip.content)), clip.text))) == words_of(clip.text)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("flac", "clip.mp3"), ("webm", "clip"), ("mp3", "clip.txt")])
+def test_a_file_is_read_by_its_content_and_not_by_its_name(server: AudioServer, kind: str, name: str) -> None:
+    clip = sentence("0880")
+    file = Clip(name, encoded(samples_of(clip.content), kind), clip.text)
+    assert words_of(heard(server, file)) == words_of(clip.text)
