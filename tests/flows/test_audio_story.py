@@ -37,7 +37,7 @@ def test_what_was_spoken_is_heard_again(sdk: openai.OpenAI) -> None:
 
 def test_sound_comes_while_it_is_made(sdk: openai.OpenAI) -> None:
     with sdk.audio.speech.with_streaming_response.create(
-        model="tts-1", voice="onyx", input=TEXT, response_format="wav"
+        model="tts-1", voice="onyx", input="Good morning. Mind the step.", response_format="wav"
     ) as answer:
         chunks = list(answer.iter_bytes())
     assert len(chunks) > 1

@@ -70,7 +70,13 @@ class Ears:
             transcript = self._remembered.get(digest)
             if transcript is None:
                 transcript = await self._transcript(
-                    Recording(content, f"recording.{part.input_audio.format}", with_times=False), param
+                    Recording(
+                        content,
+                        f"recording.{part.input_audio.format}",
+                        max_hours=self._settings.hours,
+                        with_times=False,
+                    ),
+                    param,
                 )
                 spent.append(transcript)
                 self._remember(digest, transcript)

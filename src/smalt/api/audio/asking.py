@@ -44,6 +44,8 @@ def asked_transcription(form: AzureCreateTranscriptionRequestMultiPart, call: Ca
         with_words="word" in granularities,
         with_logprobs=bool(form.include),
         with_speakers=form.response_format == "diarized_json",
+        with_times=form.response_format in TIMED,
+        stream=form.stream,
         max_hours=settings.hours,
     )
     return Asked(
@@ -63,6 +65,7 @@ def asked_translation(form: AzureCreateTranslationRequestMultiPart, call: Call, 
         task="translate",
         prompt=form.prompt,
         temperature=form.temperature,
+        with_times=form.response_format in TIMED,
         max_hours=settings.hours,
     )
     return Asked(

@@ -15,9 +15,9 @@ from smalt.engines.audio import (
     Utterance,
 )
 from smalt.engines.echo import continuation, conversation, listening, speaking, words
-from smalt.engines.echo.languages import language_name
 from smalt.engines.echo.options import read_options
 from smalt.engines.echo.vectors import vectors
+from smalt.engines.languages import english_name
 from smalt.engines.protocols import (
     ChatDelta,
     ChatEvent,
@@ -87,7 +87,7 @@ class EchoEngine(Engine):
         yield Serving(self.deployment.model, FINGERPRINT)
         async for segment in self._told([heard.segments(recording)]):
             yield segment
-        yield heard.end(recording, language_name(recording.language))
+        yield heard.end(recording, english_name(recording.language or "en"))
 
     async def speak(self, utterance: Utterance) -> AsyncGenerator[SpeechEvent]:
         """Say a text in tones, a word at a time; in formats that need a codec, keep silent for as long."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from smalt.engines.channel import Header
+from smalt.engines.languages import english_name
 from smalt.engines.transcription_worker.decoding import RATE, SoundFile
-from smalt.engines.transcription_worker.languages import english_name
 from smalt.engines.transcription_worker.model import Decoded, WhisperModel
 from smalt.engines.transcription_worker.options import WhisperOptions
 from smalt.engines.transcription_worker.sound import HOP, Sound, Window
@@ -172,6 +172,6 @@ def begin(model: WhisperModel, options: WhisperOptions, header: Header, content:
     )
     activity = header["voice_activity"]
     cutting: Cutting = asked_cutting(**activity) if activity else usual_cutting(options.voice_threshold)
-    max_seconds = min(header["max_seconds"] or math.inf, options.max_hours * 3600)
+    max_seconds = min(header["max_seconds"] or math.inf, (options.max_hours or math.inf) * 3600)
     sound = Sound(SoundFile(content, max_seconds), cutting)
     return sound, Hearing(model, sound, wanted)

@@ -12,7 +12,7 @@ import faster_whisper
 from faster_whisper import feature_extractor, tokenizer, transcribe
 
 from smalt.core.errors import EngineFailed, InvalidRequest
-from smalt.engines.transcription_worker.languages import whisper_code
+from smalt.engines.languages import whisper_code
 from smalt.engines.transcription_worker.options import WhisperOptions
 from smalt.engines.transcription_worker.sound import Window
 

@@ -35,7 +35,7 @@ class WhisperOptions(BaseModel):
     voice_threshold: float = Field(default=0.35, ge=0, le=1)
     """How probable a voice must be for a stretch of sound to be heard at all."""
 
-    max_hours: float = Field(default=12.0, gt=0)
+    max_hours: float | None = Field(default=None, gt=0)
 
     @property
     def cores(self) -> int:

@@ -59,6 +59,20 @@ def test_logprobs_and_speakers_are_asked_for_by_include_and_by_format() -> None:
     assert asked(response_format="diarized_json").recording.with_speakers
 
 
+@pytest.mark.parametrize(
+    ("form", "times"), [("json", False), ("text", False), ("srt", True), ("vtt", True), ("verbose_json", True)]
+)
+def test_times_are_asked_for_where_they_are_shown(form: str, times: bool) -> None:
+    assert asked(response_format=form).recording.with_times == times
+    translation = {"file": b"x", "model": "whisper-1", "response_format": form}
+    read = AzureCreateTranslationRequestMultiPart.model_validate(translation)
+    assert asked_translation(read, call(), SETTINGS).recording.with_times == times
+
+
+def test_an_engine_knows_that_a_stream_is_wanted() -> None:
+    assert asked(stream=True).recording.stream
+
+
 def test_an_automatic_strategy_is_voice_activity_with_the_documented_values() -> None:
     assert asked(chunking_strategy="auto").recording.voice_activity == VoiceActivity(0.5, 300, 200)
     assert asked().recording.voice_activity is None

@@ -1,4 +1,4 @@
-"""The languages that Whisper knows by its codes."""
+"""The languages that recordings are in: their English names, by Whisper's codes."""
 
 ENGLISH_NAMES = {
     "en": "english",
