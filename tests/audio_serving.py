@@ -70,7 +70,24 @@ def word_error_rate(clips: Iterable[Clip], texts: Iterable[str]) -> float:
     return jiwer.wer([said for said, _ in pairs], [text for _, text in pairs])
 
 
-def eventually(is_so: Callable[[], bool], within_seconds: float = 30.0) -> bool:
+def is_idle_soon(process: psutil.Process) -> bool:
+    """Whether a process comes to use hardly any processor time."""
+
+    def is_idle() -> bool:
+        before = _seconds_used(process)
+        time.sleep(1)
+        return _seconds_used(process) - before < 0.1
+
+    return eventually(is_idle)
+
+
+def is_busy_soon(process: psutil.Process) -> bool:
+    """Whether a process comes to work: to use half a second of processor time from now on."""
+    before = _seconds_used(process)
+    return eventually(lambda: _seconds_used(process) - before > 0.5)
+
+
+def eventually(is_so: Callable[[], bool], within_seconds: float = 60.0) -> bool:
     """Whether something becomes so in time."""
     until = time.monotonic() + within_seconds
     while not is_so():
@@ -78,3 +95,7 @@ def eventually(is_so: Callable[[], bool], within_seconds: float = 30.0) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def _seconds_used(process: psutil.Process) -> float:
+    return sum(process.cpu_times()[:2])

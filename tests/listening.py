@@ -1,33 +1,38 @@
 """Speaks through an engine, and hears with faster-whisper itself what was spoken."""
 
-import io
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from faster_whisper import WhisperModel
-from faster_whisper.transcribe import TranscriptionInfo
 
 from audio_serving import word_error_rate
 from recordings import Clip
 from smalt.engines.audio import SpeechAudio, SpeechEnd, SpeechEngine, Utterance
+from sounds import samples_of
 
 ALICE = """
 Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to do. Once or twice
 she had peeped into the book her sister was reading, but it had no pictures or conversations in it, "and what is the use
 of a book," thought Alice, "without pictures or conversations?"
-
-So she was considering in her own mind, as well as she could, for the hot day made her feel very sleepy and stupid,
-whether the pleasure of making a daisy-chain would be worth the trouble of getting up and picking the daisies, when
-suddenly a White Rabbit with pink eyes ran close by her.
-
-There was nothing so very remarkable in that; nor did Alice think it so very much out of the way to hear the Rabbit say
-to itself, "Oh dear! Oh dear! I shall be too late!"
 """
-"""The beginning of *Alice's Adventures in Wonderland* by Lewis Carroll, 1865.
+"""The beginning of *Alice's Adventures in Wonderland* by Lewis Carroll, 1865: less than the half minute that Whisper
+hears at once."""
 
-His parentheses are commas here, because Whisper's normaliser leaves out what stands in them.
-"""
+FIRST_ARTICLE = {
+    "es": "Todos los seres humanos nacen libres e iguales en dignidad y derechos.",
+    "fr": "Tous les \u00eatres humains naissent libres et \u00e9gaux en dignit\u00e9 et en droits.",
+    "hi": (
+        "\u0938\u092d\u0940 \u092e\u0928\u0941\u0937\u094d\u092f\u094b\u0902 \u0915\u094b \u0917\u094c\u0930\u0935 "
+        "\u0914\u0930 \u0905\u0927\u093f\u0915\u093e\u0930\u094b\u0902 \u0915\u0947 \u092e\u093e\u092e\u0932\u0947 "
+        "\u092e\u0947\u0902 \u091c\u0928\u094d\u092e\u091c\u093e\u0924 "
+        "\u0938\u094d\u0935\u0924\u0928\u094d\u0924\u094d\u0930\u0924\u093e \u0914\u0930 "
+        "\u0938\u092e\u093e\u0928\u0924\u093e \u092a\u094d\u0930\u093e\u092a\u094d\u0924 \u0939\u0948\u0964"
+    ),
+    "it": "Tutti gli esseri umani nascono liberi ed eguali in dignit\u00e0 e diritti.",
+    "pt": "Todos os seres humanos nascem livres e iguais em dignidade e em direitos.",
+}
+"""The first sentence of the Universal Declaration of Human Rights, as the United Nations translated it."""
 
 
 async def spoken(engine: SpeechEngine, text: str, voice: str, **wanted: Any) -> tuple[bytes, SpeechEnd]:
@@ -38,17 +43,17 @@ async def spoken(engine: SpeechEngine, text: str, voice: str, **wanted: Any) -> 
     return b"".join(item.data for item in items if isinstance(item, SpeechAudio)), end
 
 
-def heard(content: bytes, data_dir: Path, language: str | None = None) -> tuple[str, TranscriptionInfo]:
-    """The words of a file, and what else Whisper says of it."""
-    segments, info = _whisper(data_dir).transcribe(
-        io.BytesIO(content), language=language, beam_size=5, condition_on_previous_text=False
-    )
-    return " ".join(segment.text.strip() for segment in segments), info
-
-
 def misheard(content: bytes, text: str, data_dir: Path) -> float:
     """The share of a spoken English text's words that are heard wrongly."""
-    return word_error_rate([Clip("spoken", content, text)], [heard(content, data_dir, "en")[0]])
+    segments, _ = _whisper(data_dir).transcribe(samples_of(content), language="en", beam_size=1)
+    heard = " ".join(segment.text.strip() for segment in segments)
+    return word_error_rate([Clip("spoken", content, text)], [heard])
+
+
+def language_of(content: bytes, data_dir: Path) -> str:
+    """The ISO-639-1 code of the language that a file is in, as Whisper hears it."""
+    language, _, _ = _whisper(data_dir).detect_language(samples_of(content))
+    return language
 
 
 @cache

@@ -129,21 +129,39 @@ def _unpacked(name: str, archive: Callable[[], bytes]) -> Path:
 
 
 def _deb(package: str) -> bytes:
-    """A package as Debian's archive keeps it."""
-    apt = shutil.which("apt-get")
-    if apt is None:
+    """A package as Debian's archive keeps it; the first that is asked for brings the others."""
+    folder = cache_dir() / "recordings" / "debian"
+    if not folder.is_dir():
+        with TemporaryDirectory(dir=folder.parent) as place:
+            _download(Path(place))
+            (Path(place) / "archives").rename(folder)
+    path = folder / f"{package}_{PROMPT_VERSION}_all.deb"
+    check_digest(path, PROMPT_PACKAGES[package], Silent())
+    return path.read_bytes()
+
+
+def _download(place: Path) -> None:
+    """Bring the packages from where apt looks on this machine, with lists of its own: a new machine has none."""
+    if shutil.which("apt-get") is None:
         pytest.skip("the prompts of Asterisk come from Debian, and there is no apt-get here")
-    with TemporaryDirectory() as folder:
-        subprocess.run(
-            [apt, "download", "-q", f"{package}={PROMPT_VERSION}"],
-            cwd=folder,
-            check=True,
-            capture_output=True,
-            timeout=300,
-        )
-        path = Path(folder) / f"{package}_{PROMPT_VERSION}_all.deb"
-        check_digest(path, PROMPT_PACKAGES[package], Silent())
-        return path.read_bytes()
+    (place / "lists" / "partial").mkdir(parents=True)
+    (place / "archives" / "partial").mkdir(parents=True)
+    options = [f"Dir::State::lists={place}/lists", f"Dir::Cache={place}", "APT::Sandbox::User=root"]
+
+    def apt(*words: str) -> str:
+        command = ["apt-get", "-q", *(part for option in options for part in ("-o", option)), *words]
+        done = subprocess.run(command, cwd=place / "archives", check=True, capture_output=True, text=True, timeout=300)
+        return done.stdout
+
+    apt("update")
+    wanted = [f"{package}={PROMPT_VERSION}" for package in PROMPT_PACKAGES]
+    try:
+        found = apt("download", "--print-uris", *wanted)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"the prompts of Asterisk come from Debian: {error.stderr}")
+    if not all(digest in found for digest in PROMPT_PACKAGES.values()):
+        pytest.skip("the prompts of Asterisk come from Debian, and this machine's archive has built its own")
+    apt("download", *wanted)
 
 
 def _files_of(deb: bytes) -> bytes:

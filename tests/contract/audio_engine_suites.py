@@ -26,7 +26,8 @@ from smalt.engines.audio import (
 from smalt.engines.protocols import Serving
 from sounds import silence, wav
 
-TEXT = "The ship went out to sea. Nobody saw it again for seven years."
+SENTENCE = "The ship went out to sea."
+TEXT = f"{SENTENCE} Nobody saw it again for seven years."
 BEGINNINGS: dict[str, tuple[bytes, ...]] = {
     "mp3": (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2"),
     "opus": (b"OggS",),
@@ -37,8 +38,6 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
 }
 PCM_BYTES_A_SECOND = 48_000
 SLACK_SECONDS = 0.3
-ENDLESS_SECONDS = 300
-"""Longer than any of this takes on a busy machine, and shorter than work that nobody stopped."""
 
 
 @dataclass
@@ -134,33 +133,32 @@ class TranscriptionEngineSuite:
     def words(self) -> list[str]:
         raise NotImplementedError
 
-    async def test_what_is_said_is_heard(self, engine: TranscriptionEngine, speech: bytes, words: list[str]):
+    async def test_what_is_said_is_heard_in_segments_that_follow_one_another(
+        self, engine: TranscriptionEngine, speech: bytes, words: list[str]
+    ):
         told = await transcribed(engine.transcribe(Recording(speech, "speech.wav")))
         heard = words_of(told.text)
         missing = [word for word in words if word not in heard]
         assert len(missing) <= self.most_misheard * len(words)
         assert abs(len(heard) - len(words)) <= self.most_misheard * len(words)
-
-    async def test_segments_follow_one_another_in_time(self, engine: TranscriptionEngine, speech: bytes):
-        told = await transcribed(engine.transcribe(Recording(speech, "speech.wav")))
+        assert told.end.language == "english"
         times = [time for segment in told.segments for time in (segment.start, segment.end)]
         assert times == sorted(times)
         assert 0 <= times[0] < times[-1] <= told.end.duration + SLACK_SECONDS
         assert all(segment.avg_logprob <= 0 and segment.seek >= 0 for segment in told.segments)
         assert all(0 <= segment.no_speech_prob <= 1 for segment in told.segments)
+        # These come only when they are asked for.
+        assert not any(segment.words or segment.logprobs or segment.speaker for segment in told.segments)
 
     async def test_words_spell_their_segments_and_lie_in_them(self, engine: TranscriptionEngine, speech: bytes):
-        told = await transcribed(engine.transcribe(Recording(speech, "speech.wav", with_words=True)))
+        told = await transcribed(engine.transcribe(Recording(speech, "speech.wav", language="en", with_words=True)))
+        assert told.end.language == "english"
         said = [word for segment in told.segments for word in segment.words]
         assert words_of(" ".join(word.word for word in said)) == words_of(told.text)
         assert all(word.start <= word.end for word in said)
         assert [word.start for word in said] == sorted(word.start for word in said)
         for segment in told.segments:
             assert all(segment.start - SLACK_SECONDS <= word.start <= segment.end for word in segment.words)
-
-    async def test_words_come_only_when_they_are_asked_for(self, engine: TranscriptionEngine, speech: bytes):
-        told = await transcribed(engine.transcribe(Recording(speech, "speech.wav")))
-        assert not any(segment.words or segment.logprobs or segment.speaker for segment in told.segments)
 
     async def test_log_probabilities_spell_the_text(self, engine: TranscriptionEngine, speech: bytes):
         if not self.can_score_tokens:
@@ -176,12 +174,6 @@ class TranscriptionEngineSuite:
         alone = await transcribed(engine.transcribe(Recording(speech, "speech.wav", with_times=False)))
         streamed = await transcribed(engine.transcribe(Recording(speech, "speech.wav", with_times=False, stream=True)))
         assert whole.text == alone.text == streamed.text
-
-    async def test_the_language_is_found_out_or_taken_as_told(self, engine: TranscriptionEngine, speech: bytes):
-        found = await transcribed(engine.transcribe(Recording(speech, "speech.wav")))
-        told = await transcribed(engine.transcribe(Recording(speech, "speech.wav", language="en")))
-        assert found.end.language == told.end.language == "english"
-        assert found.end.duration == told.end.duration > 0
 
     async def test_a_translation_of_english_is_what_is_said(
         self, engine: TranscriptionEngine, speech: bytes, words: list[str]
@@ -216,13 +208,12 @@ class TranscriptionEngineSuite:
         else:
             assert all(segment.speaker for segment in told.segments)
 
-    async def test_closing_early_ends_the_work(self, engine: TranscriptionEngine, speech: bytes):
-        async with asyncio.timeout(ENDLESS_SECONDS):
-            async with aclosing(cast("Any", engine.transcribe(Recording(speech, "speech.wav")))) as events:
-                async for event in events:
-                    if isinstance(event, TranscriptSegment):
-                        break
-            assert (await transcribed(engine.transcribe(Recording(speech, "speech.wav")))).segments
+    async def test_closing_early_leaves_the_engine_to_others(self, engine: TranscriptionEngine, speech: bytes):
+        async with aclosing(cast("Any", engine.transcribe(Recording(speech, "speech.wav")))) as events:
+            async for event in events:
+                if isinstance(event, TranscriptSegment):
+                    break
+        assert (await transcribed(engine.transcribe(Recording(speech, "speech.wav")))).segments
 
     async def test_two_can_ask_at_once(self, engine: TranscriptionEngine, speech: bytes):
         told = await asyncio.gather(
@@ -247,35 +238,29 @@ class SpeechEngineSuite:
 
     @pytest.mark.parametrize("audio_format", get_args(AudioFormat))
     async def test_every_format_is_a_file_of_its_kind(self, engine: SpeechEngine, audio_format: AudioFormat):
-        told = await spoken(engine.speak(self.utterance("Hello there.", format=audio_format)))
+        told = await spoken(engine.speak(self.utterance("Hello.", format=audio_format)))
         assert told.content.startswith(BEGINNINGS[audio_format])
         assert len(told.content) > 100
 
-    async def test_a_speech_lasts_as_long_as_it_says(self, engine: SpeechEngine):
-        told = await spoken(engine.speak(self.utterance()))
-        seconds = len(told.content) / PCM_BYTES_A_SECOND
-        assert 1 < seconds < 30
-        if self.knows_its_usage:
-            assert told.end.duration == pytest.approx(seconds, abs=0.05)
-            assert told.end.output_tokens > 0
+    async def test_a_speech_lasts_as_long_as_it_says_and_comes_before_all_is_said(self, engine: SpeechEngine):
+        told = await spoken(engine.speak(self.utterance(f"{SENTENCE}\n\n{TEXT}")))
+        assert len(told.pieces) > 1
         assert told.end.input_tokens > 0
+        if self.knows_its_usage:
+            assert told.end.duration == pytest.approx(len(told.content) / PCM_BYTES_A_SECOND, abs=0.05)
+            assert told.end.output_tokens > 0
+        less = await spoken(engine.speak(self.utterance(SENTENCE)))
+        assert len(told.content) > 1.5 * len(less.content)
 
-    async def test_sound_comes_before_all_is_said(self, engine: SpeechEngine):
-        assert len((await spoken(engine.speak(self.utterance(" ".join([TEXT] * 3))))).pieces) > 1
-
-    async def test_a_longer_text_takes_longer(self, engine: SpeechEngine):
-        short = await spoken(engine.speak(self.utterance("The ship went out to sea.")))
-        long = await spoken(engine.speak(self.utterance()))
-        assert len(long.content) > 1.5 * len(short.content)
-
-    @pytest.mark.parametrize("speed", [0.5, 2.0, 4.0])
-    async def test_speed_is_a_factor(self, engine: SpeechEngine, speed: float):
-        plain = await spoken(engine.speak(self.utterance()))
-        other = await spoken(engine.speak(self.utterance(speed=speed)))
-        assert len(plain.content) / len(other.content) == pytest.approx(speed, rel=0.25)
+    async def test_speed_is_a_factor(self, engine: SpeechEngine):
+        plain = await spoken(engine.speak(self.utterance(SENTENCE)))
+        for speed in (0.5, 2.0, 4.0):
+            other = await spoken(engine.speak(self.utterance(SENTENCE, speed=speed)))
+            assert len(plain.content) / len(other.content) == pytest.approx(speed, rel=0.25)
 
     async def test_voices_differ(self, engine: SpeechEngine):
-        one, other = [(await spoken(engine.speak(self.utterance(voice=voice)))).content for voice in self.voices]
+        asked = [self.utterance("Hello.", voice=voice) for voice in self.voices]
+        one, other = [(await spoken(engine.speak(one))).content for one in asked]
         assert one != other
 
     async def test_a_voice_that_nobody_has_is_refused_with_those_there_are(self, engine: SpeechEngine):
@@ -285,21 +270,20 @@ class SpeechEngineSuite:
 
     async def test_instructions_are_followed_or_refused_by_name(self, engine: SpeechEngine):
         try:
-            told = await spoken(engine.speak(self.utterance(instructions="Whisper, please.")))
+            told = await spoken(engine.speak(self.utterance("Hello.", instructions="Whisper, please.")))
         except InvalidRequest as refusal:
             if refusal.param != "instructions":
                 raise
         else:
-            assert told.content != (await spoken(engine.speak(self.utterance()))).content
+            assert told.content != (await spoken(engine.speak(self.utterance("Hello.")))).content
 
-    async def test_closing_early_ends_the_work(self, engine: SpeechEngine):
-        async with asyncio.timeout(ENDLESS_SECONDS):
-            async with aclosing(cast("Any", engine.speak(self.utterance(" ".join([TEXT] * 20))))) as events:
-                async for event in events:
-                    if isinstance(event, SpeechAudio):
-                        break
-            assert (await spoken(engine.speak(self.utterance("Hello.")))).content
+    async def test_closing_early_leaves_the_engine_to_others(self, engine: SpeechEngine):
+        async with aclosing(cast("Any", engine.speak(self.utterance(" ".join([TEXT] * 20))))) as events:
+            async for event in events:
+                if isinstance(event, SpeechAudio):
+                    break
+        assert (await spoken(engine.speak(self.utterance("Hello.")))).content
 
     async def test_two_can_ask_at_once(self, engine: SpeechEngine):
-        told = await asyncio.gather(*(spoken(engine.speak(self.utterance("Hello there."))) for _ in range(2)))
+        told = await asyncio.gather(*(spoken(engine.speak(self.utterance("Hello."))) for _ in range(2)))
         assert len(told[0].content) == len(told[1].content) > 0

@@ -79,7 +79,7 @@ class Ears:
                     param,
                 )
                 spent.append(transcript)
-                self._remember(digest, transcript)
+            self._remember(digest, transcript)
             told[position, place] = transcript
         return Heard(_retold(body, told), sum(one.usage.prompt_tokens for one in told.values()), spent)
 
@@ -125,6 +125,7 @@ class Ears:
 
     def _remember(self, digest: bytes, transcript: Transcript) -> None:
         self._remembered[digest] = transcript
+        self._remembered.move_to_end(digest)
         if len(self._remembered) > REMEMBERED:
             self._remembered.popitem(last=False)
 

@@ -29,12 +29,18 @@ class SpokenAnswers:
 
     async def transcripts(self, project: str, answer_ids: Collection[str]) -> dict[str, str]:
         """What was said in each; those that have expired or never were are left out."""
-        query = sa.select(table.c.id, table.c.transcript).where(
-            table.c.project == project, table.c.id.in_(answer_ids), table.c.expires_at > self._clock()
-        )
-        return await self._database.read(
-            lambda connection: {row.id: row.transcript for row in connection.execute(query)}
-        )
+        found: dict[str, str] = {}
+        ids = list(answer_ids)
+        # A database takes only so many values in one statement.
+        for start in range(0, len(ids), BATCH):
+            query = sa.select(table.c.id, table.c.transcript).where(
+                table.c.project == project,
+                table.c.id.in_(ids[start : start + BATCH]),
+                table.c.expires_at > self._clock(),
+            )
+            rows = await self._database.read(lambda connection, query=query: list(connection.execute(query)))
+            found |= {row.id: row.transcript for row in rows}
+        return found
 
 
 class ExpiredSpokenAnswers:

@@ -6,8 +6,8 @@ const client = new OpenAI({ baseURL: `${address}/v1`, apiKey: key, maxRetries: 0
 const azure = new AzureOpenAI({ endpoint: address, apiKey: key, apiVersion: "2024-10-21", maxRetries: 0 });
 const input = "The museum opens at nine.";
 
-async function speak(from) {
-  const answer = await from.audio.speech.create({ model: "tts-1", voice: "alloy", input });
+async function speak() {
+  const answer = await client.audio.speech.create({ model: "tts-1", voice: "alloy", input });
   return { type: answer.headers.get("content-type"), sound: Buffer.from(await answer.arrayBuffer()) };
 }
 
@@ -46,11 +46,11 @@ async function failure(attempt) {
   return { message: "nothing was thrown" };
 }
 
-const { type, sound } = await speak(client);
+const { type, sound } = await speak();
 console.log(JSON.stringify({
   spoken: { type, bytes: sound.length },
   heard: await transcribe(client, sound),
-  azureHeard: await transcribe(azure, (await speak(azure)).sound),
+  azureHeard: await transcribe(azure, sound),
   verbose: await verbose(sound),
   stream: await stream(sound),
   noSound: await failure(() => transcribe(client, Buffer.from("no sound at all"))),

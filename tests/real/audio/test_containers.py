@@ -19,19 +19,13 @@ def server(starter_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.parametrize("kind", sorted(CONTAINERS))
-def test_the_same_words_are_heard_in_every_container(server: AudioServer, kind: str) -> None:
+def test_the_same_words_are_heard_in_every_container_whatever_it_is_called(server: AudioServer, kind: str) -> None:
     clip = sentence("0930")
-    file = Clip(f"clip.{kind}", encoded(samples_of(clip.content), kind), clip.text)
+    name = "clip" if kind == "wav" else "clip.wav"
+    file = Clip(name, encoded(samples_of(clip.content), kind), clip.text)
     assert words_of(heard(server, file)) == words_of(clip.text)
 
 
 def test_a_film_is_heard(server: AudioServer) -> None:
     clip = sentence("0930")
     assert words_of(heard(server, Clip("film.mp4", film(samples_of(clip.content)), clip.text))) == words_of(clip.text)
-
-
-@pytest.mark.parametrize(("kind", "name"), [("flac", "clip.mp3"), ("mp3", "clip")])
-def test_a_file_is_read_by_its_content_and_not_by_its_name(server: AudioServer, kind: str, name: str) -> None:
-    clip = sentence("0880")
-    file = Clip(name, encoded(samples_of(clip.content), kind), clip.text)
-    assert words_of(heard(server, file)) == words_of(clip.text)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import openai
 import pytest
 
 from audio_serving import AudioServer, serving_audio, word_error_rate
@@ -34,12 +33,11 @@ def test_the_language_is_found_and_its_words_are_heard(server: AudioServer, clip
     assert word_error_rate([clip], [answer.text]) <= MOST_ERRORS[clip.language]
 
 
-@pytest.mark.parametrize("language", ["fr"])
-def test_a_language_that_is_given_needs_not_be_found(server: AudioServer, language: str) -> None:
-    clip = prompt(language, "tt-allbusy")
-    answer = told(server, clip, language=language)
-    assert answer.language == LANGUAGES[language]
-    assert word_error_rate([clip], [answer.text]) <= MOST_ERRORS[language]
+def test_a_language_that_is_given_is_not_looked_for(server: AudioServer) -> None:
+    clip = sentence("0870")
+    answer = told(server, clip, language="fr")
+    assert answer.language == "french"
+    assert word_error_rate([clip], [answer.text]) > MOST_ERRORS["en"]
 
 
 @pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # what the package calls its translations
@@ -52,14 +50,6 @@ def test_italian_is_translated_into_english(server: AudioServer) -> None:
     words = answer.text.lower()
     assert "server" in words
     assert "information" in words
-
-
-@pytest.mark.parametrize("language", ["english", "xx", "e"])
-def test_what_is_no_language_code_is_refused(server: AudioServer, language: str) -> None:
-    with pytest.raises(openai.BadRequestError) as refused:
-        told(server, sentence("0880"), language=language)
-    assert refused.value.param == "language"
-    assert refused.value.code == "invalid_language_format"
 
 
 def told(server: AudioServer, clip: Clip, **wanted: Any) -> Any:

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pysubs2
 import pytest
-import webvtt
 
 from audio_serving import AudioServer, heard, serving_audio, word_error_rate, words_of
 from recordings import SENTENCES, Clip, alignment, monkeys, sentence, sonnet
@@ -51,12 +49,6 @@ def test_a_poem_of_four_hundred_years_ago_is_heard_for_the_most_part(server: Aud
     assert word_error_rate([sonnet()], [heard(server, sonnet())]) <= 0.16
 
 
-def test_a_prompt_teaches_the_spelling_of_a_name(server: AudioServer) -> None:
-    clip = sentence("0870")
-    assert "Dashwood" in heard(server, clip)
-    assert "Dashwoode" in heard(server, clip, prompt="The Dashwoode family. Mr. John Dashwoode.")
-
-
 def test_the_sentences_of_a_novel_are_heard_between_silences(told: dict[str, Any], joined: Clip) -> None:
     assert word_error_rate([joined], [told["text"]]) <= 0.03
 
@@ -94,32 +86,12 @@ def test_no_word_is_told_in_the_silences(told: dict[str, Any]) -> None:
         assert any(start <= middle <= end for start, end in _places()), word
 
 
-def test_subtitles_are_read_by_others_and_agree_with_the_segments(server: AudioServer) -> None:
-    content = wav(np.concatenate([_cut_out("0880"), silence(1), _cut_out("0930")]))
-
-    def told(response_format: str) -> Any:
-        return server.sdk.audio.transcriptions.create(
-            model="whisper-1", file=("two.wav", content), language="en", response_format=response_format
-        )
-
-    segments = told("verbose_json").segments
-    assert len(segments) == 2
-    srt = pysubs2.SSAFile.from_string(told("srt"), format_="srt")
-    assert [(line.start, line.end, line.plaintext) for line in srt] == [
-        (round(one.start * 1000), round(one.end * 1000), one.text.strip()) for one in segments
-    ]
-    vtt = webvtt.from_string(told("vtt"))
-    assert [(line.start, line.end, line.text) for line in vtt] == [
-        (_timestamp(one.start), _timestamp(one.end), one.text.strip()) for one in segments
-    ]
-
-
 @pytest.mark.parametrize("sound", ["silence", "noise", "hum", "monkeys"])
 def test_nothing_is_made_up_where_nobody_speaks(server: AudioServer, sound: str) -> None:
     content = {
-        "silence": lambda: wav(silence(10)),
-        "noise": lambda: wav(noise(10)),
-        "hum": lambda: wav(hum(10)),
+        "silence": lambda: wav(silence(40)),
+        "noise": lambda: wav(noise(40)),
+        "hum": lambda: wav(hum(40)),
         "monkeys": monkeys,
     }[sound]()
     answer = server.sdk.audio.transcriptions.create(
@@ -159,8 +131,3 @@ def _distance(told: dict[str, Any], word: str, at: float) -> float:
     """How far from a time the same word is told."""
     found = [abs(one["start"] - at) for one in told["words"] if words_of(one["word"]) == words_of(word)]
     return min(found, default=60.0)
-
-
-def _timestamp(seconds: float) -> str:
-    """A time of the first minute as WebVTT writes it."""
-    return f"00:00:{seconds:06.3f}"

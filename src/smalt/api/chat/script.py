@@ -2,14 +2,16 @@
 
 import re
 
-SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+[」』”]*|\n+")  # noqa: RUF001 - the marks of Chinese and Japanese
+SENTENCE_END = re.compile(r"[.!?…]++[\"'”’)\]]*\s+|[。！？]+[」』”]*|\n+")  # noqa: RUF001 - the marks of Chinese and Japanese
 LONGEST_WAIT = 400
 """A text of so many characters is spoken without waiting for the end of its sentence."""
 
 MOST = 4_000
 """Characters of one utterance; speech engines take 4,096."""
 
-LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
+LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\n]{0,500}\)")
+"""Bounded, since looking for the end of every bracket takes quadratic time otherwise."""
+
 BLOCK_MARKS = r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|```\w*[ \t]*$|[-*_]{3,}[ \t]*$|[-*+][ \t]+)"
 INLINE_MARKS = r"\*\*|__|`|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)"
 MARKUP = re.compile(f"{BLOCK_MARKS}|{INLINE_MARKS}", re.MULTILINE)

@@ -20,6 +20,7 @@ VOCABULARY: Final = 50_000
 FRAMES_A_SECOND: Final = 100
 TOKENS_A_SECOND: Final = 50
 BYTES_A_SECOND: Final = 16_000
+SECONDS_AN_HOUR: Final = 3600
 SPEAKERS: Final = "AB"
 BAD_FILE: Final = (
     "Invalid file format. Supported formats: ['flac', 'm4a', 'mp3', 'mp4', 'mpeg', 'mpga', 'oga', 'ogg', 'wav', 'webm']"
@@ -56,28 +57,40 @@ class Heard:
 
 def heard(recording: Recording, *, length: int | None) -> Heard:
     """Listen to a recording; `length` is how many words it shall have if it has any."""
-    text, seconds = _said(recording.content)
+    text, seconds = _said(recording)
     words = tokens_of(text.strip())
     if words:
         words = repeated([f" {words[0]}", *words[1:]], length)
     return Heard(words, seconds)
 
 
-def _said(content: bytes) -> tuple[str, float]:
+def _said(recording: Recording) -> tuple[str, float]:
+    content = recording.content
     if not _is_sound(content):
         raise InvalidRequest(BAD_FILE, param="file")
     if content.startswith(b"RIFF"):
         samples, rate, width = _wav(content)
         seconds = len(samples) / (rate * width)
+        _check_length(seconds, recording.max_hours)
         if not any(samples):
             return "", seconds
         return marks.found(samples) or _some_words(content, seconds), seconds
     tagged = marks.tagged(content)
     if tagged is not None:
+        _check_length(tagged[1], recording.max_hours)
         return tagged
     # What is in a compressed file is not for an echo to know: it takes it for 128,000 bits a second.
     seconds = len(content) / BYTES_A_SECOND
+    _check_length(seconds, recording.max_hours)
     return _some_words(content, seconds), seconds
+
+
+def _check_length(seconds: float, max_hours: float | None) -> None:
+    if max_hours is not None and seconds > max_hours * SECONDS_AN_HOUR:
+        raise InvalidRequest(
+            f"The recording is longer than {max_hours:g} hours, the most that is transcribed at once. Cut it in parts.",
+            param="file",
+        )
 
 
 def _is_sound(content: bytes) -> bool:

@@ -10,7 +10,7 @@ BEGINNING: Final = b"\xec\x40Smalt"
 LENGTH_BYTES: Final = 2
 LONGEST_MARK_BYTES: Final = 32_768
 """What fits into the length of a mark, and as a tag into one page of an Ogg file."""
-TAG: Final = re.compile(rb"smalt-echo:(\d+):([A-Za-z0-9+/=]*);")
+TAG: Final = re.compile(rb"smalt-echo:(\d{1,9}):([A-Za-z0-9+/=]*);")
 LOW_BITS: Final = bytes(value & 1 for value in range(256))
 DIGITS: Final = bytes.maketrans(b"01", b"\x00\x01")
 

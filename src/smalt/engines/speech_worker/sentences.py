@@ -24,7 +24,7 @@ WRAPPED_CHARACTERS = 45
 PARAGRAPH = re.compile(r"\s*\n\s*\n\s*|[\f\v\u2029]+")
 # Marks that look like others are written by their numbers: quotes and dashes (20xx), full-width marks (30xx, FFxx).
 CLOSERS = r"\"'\u2019\u201d\u00bb)\]\u300d\u300f"
-SENTENCE_END = re.compile(rf"[.!?\u2026]+[{CLOSERS}]*(?=\s)|[\u3002\uff01\uff1f\uff61]+[{CLOSERS}]*")
+SENTENCE_END = re.compile(rf"[.!?\u2026]++[{CLOSERS}]*(?=\s)|[\u3002\uff01\uff1f\uff61]+[{CLOSERS}]*")
 CLAUSE_END = re.compile(rf"[,;:\u2013\u2014][{CLOSERS}]*(?=\s)|[\u3001\uff0c\uff1b\uff1a]|\s[-\u2013\u2014](?=\s)")
 OPENERS = "([{\"'\u2018\u201c\u00ab"
 STOP = re.compile(r"(?<=\w)\.(?=\s+\w)")

@@ -3,12 +3,13 @@
 import re
 import unicodedata
 
-FENCE = re.compile(r"^\s*(```|~~~).*$", re.MULTILINE)
-LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*(?:\s+\"[^\"\n]*\")?\)")
+# What is bounded here takes quadratic time otherwise, and a text may be as long as a chat model's answer.
+FENCE = re.compile(r"^[^\S\n]*(```|~~~).*$", re.MULTILINE)
+LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\s]{0,500}(?:\s+\"[^\"\n]{0,300}\")?\)")
 LINE_START = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[*+\-\u2022][ \t]+)", re.MULTILINE)
 RULE = re.compile(r"^[ \t]*(?:[-*_][ \t]*){3,}$", re.MULTILINE)
-EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3}|_{1,3}|~~)(?=\S)(.+?)(?<=\S)\1(?![\w*])", re.DOTALL)
-CODE = re.compile(r"`+([^`\n]+)`+")
+EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3}|_{1,3}|~~)(?=\S)(.{1,1000}?)(?<=\S)\1(?![\w*])", re.DOTALL)
+CODE = re.compile(r"(?<!`)`+([^`\n]+)`+")
 
 FIRST_PICTURE = 0x2190
 """Signs before this one (degrees, copyright) are said; arrows, boxes and emoji after it are not."""

@@ -17,6 +17,9 @@ RATE = 16_000
 CONTAINERS = "flac,mp3,aac,ogg,wav,w64,mov,mp4,m4a,matroska,webm,mpeg,mpegts"
 """FFmpeg's readers for the formats that the API names. Others are left out: some open further files by name."""
 
+RATES = range(1_000, 768_001)
+"""Samples a second that a recording may have: from few the resampler makes gigabytes, for many it needs them."""
+
 MIN_SECONDS = 0.1
 SUPPORTED = "['flac', 'm4a', 'mp3', 'mp4', 'mpeg', 'mpga', 'oga', 'ogg', 'wav', 'webm']"
 GROUP_SAMPLES = 64_000
@@ -104,6 +107,8 @@ class SoundFile:
             frame.pts = None
             found = (frame.format.name, frame.layout.name, frame.sample_rate)
             if found != setup:
+                if frame.sample_rate not in RATES:
+                    raise bad_format()
                 if fifo is not None and fifo.samples:
                     yield fifo.read()
                 setup, fifo = found, av.AudioFifo()
@@ -139,5 +144,9 @@ def _opened(content: bytes) -> Any:
 
 
 def _resampled(resampler: Any, frame: Any) -> Iterator[Samples]:
-    for made in resampler.resample(frame):
+    try:
+        blocks = resampler.resample(frame)
+    except FFmpegError as error:  # such as more channels than it can mix into one
+        raise bad_format() from error
+    for made in blocks:
         yield made.to_ndarray().reshape(-1)

@@ -61,7 +61,7 @@ class WhisperModel:
         self._options = options
         with tempfile.TemporaryDirectory(prefix="whisper-") as scratch:
             folder = _in_one_folder(weights, Path(scratch))
-            self._model: Any = _loaded(folder, options)
+            self._model: Any = _loaded(folder, options, weights["model"])
         bins = self._model.model.n_mels
         # The file that says so is not always there.
         self._extractor: Any = feature_extractor.FeatureExtractor(**{**self._model.feat_kwargs, "feature_size": bins})
@@ -195,7 +195,7 @@ def _in_one_folder(weights: Mapping[str, str], scratch: Path) -> Path:
     return scratch
 
 
-def _loaded(folder: Path, options: WhisperOptions) -> Any:
+def _loaded(folder: Path, options: WhisperOptions, path: str) -> Any:
     try:
         return faster_whisper.WhisperModel(
             str(folder),
@@ -206,7 +206,7 @@ def _loaded(folder: Path, options: WhisperOptions) -> Any:
             local_files_only=True,
         )
     except (RuntimeError, ValueError) as error:
-        raise EngineFailed(f"CTranslate2 cannot load the Whisper model of {folder}: {error}") from error
+        raise EngineFailed(f"CTranslate2 cannot load the Whisper model {path}: {error}") from error
 
 
 @cache

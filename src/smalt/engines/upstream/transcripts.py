@@ -63,21 +63,26 @@ class TranscriptReading:
         try:
             return list(self._segments(answer))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            message = f"The upstream's transcript does not have the shape of OpenAI's ({type(error).__name__})."
-            raise UpstreamFailed(message, code="upstream_failed") from None
+            raise _shapeless(error) from None
 
     def end(self) -> TranscriptEnd:
         """What is known of the whole; raises when the upstream broke off before."""
         if self._last is None:
             raise UpstreamFailed("The upstream's transcript ended before it was complete.", code="upstream_failed")
-        usage: Json = self._last.get("usage") or {}
+        try:
+            return self._end(self._last)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise _shapeless(error) from None
+
+    def _end(self, last: Json) -> TranscriptEnd:
+        usage: Json = last.get("usage") or {}
         details: Json = usage.get("input_token_details") or {}
         read: int = usage.get("input_tokens") or 0
         written: int = details.get("text_tokens") or 0
         heard = details.get("audio_tokens")
         return TranscriptEnd(
-            self._last.get("language") or self._recording.language or "",
-            float(self._last.get("duration") or usage.get("seconds") or self._seconds),
+            last.get("language") or self._recording.language or "",
+            float(last.get("duration") or usage.get("seconds") or self._seconds),
             audio_tokens=read - written if heard is None else heard,
             prompt_tokens=written,
             completion_tokens=usage.get("output_tokens") or 0,
@@ -131,6 +136,11 @@ class TranscriptReading:
             no_speech_prob=part.get("no_speech_prob") or 0.0,
             speaker=part.get("speaker"),
         )
+
+
+def _shapeless(error: Exception) -> UpstreamFailed:
+    message = f"The upstream's transcript does not have the shape of OpenAI's ({type(error).__name__})."
+    return UpstreamFailed(message, code="upstream_failed")
 
 
 def _spaced(segments: list[TranscriptSegment], text: str) -> list[TranscriptSegment]:

@@ -72,3 +72,11 @@ def test_the_whole_is_taken_once_and_only_at_the_end():
 )
 def test_the_marks_of_markdown_are_not_read_aloud(text: str, words: str):
     assert speakable(text) == words
+
+
+@pytest.mark.parametrize("mark", ["[", "[a](", "!", "*"])
+def test_a_long_text_of_marks_alone_is_soon_taken(mark: str):
+    script = Script()
+    script.add(mark * 20_000)
+    script.is_ended = True
+    assert not any(letter.isalnum() for letter in speakable(script.take_all()).replace("a", ""))

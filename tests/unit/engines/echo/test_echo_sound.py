@@ -121,6 +121,20 @@ async def test_a_compressed_file_is_taken_for_its_size():
     assert segments
 
 
+async def test_a_recording_that_is_too_long_is_refused():
+    header = wav(silence(0))[:24] + struct.pack("<IIHH", 1, 1, 1, 8) + b"data" + struct.pack("<I", 2**20)
+    long = [
+        header + bytes(2**20),
+        header + b"\x01" * 2**20,
+        (await speak("A word. " * 99, "mp3"))[0],
+        b"ID3" + bytes(2**20),
+    ]
+    for content in long:
+        with pytest.raises(InvalidRequest, match="longer than") as refusal:
+            await hear(content, max_hours=0.01)
+        assert refusal.value.param == "file"
+
+
 async def test_times_words_and_probabilities_agree():
     content, said = await speak("One two three. Four five six seven eight.")
     segments, end = await hear(content, with_words=True, with_logprobs=True, temperature=0.4)
@@ -179,6 +193,12 @@ async def test_a_damaged_tag_is_no_tag():
     content, _ = await speak(audio_format="mp3")
     segments, _ = await hear(content.replace(marks.tag(TEXT, 0)[-20:], b"=" * 19 + b";"))
     assert TEXT.strip() not in "".join(segment.text for segment in segments)
+
+
+async def test_a_tag_of_endless_time_is_no_tag():
+    segments, end = await hear(b"ID3\x03\x00smalt-echo:" + b"9" * 5000 + b":;")
+    assert segments
+    assert end.duration < 1
 
 
 async def test_a_stranger_s_voice_is_refused():

@@ -45,3 +45,8 @@ def test_markup_and_pictures_are_not_said(written: str, said: str):
 )
 def test_english_signs_are_put_into_words(written: str, said: str):
     assert in_english_words(written) == said
+
+
+@pytest.mark.parametrize("marks", ["*a ", "`", "[", "[a](", "\n", "_", "~~"])
+def test_a_long_text_of_marks_alone_is_soon_read(marks: str):
+    assert len(plain(marks * 20_000)) <= len(marks) * 20_000

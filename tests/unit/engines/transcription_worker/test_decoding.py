@@ -1,6 +1,7 @@
 """Any file with sound becomes samples; any other is refused."""
 
 import io
+import struct
 import zipfile
 
 import av
@@ -100,6 +101,13 @@ def silent_film() -> bytes:
     return target.getvalue()
 
 
+def odd_wav(rate: int, channels: int) -> bytes:
+    """A WAV file whose header has such numbers."""
+    content = bytearray(sounds.wav(sounds.noise(3)))
+    struct.pack_into("<HIIH", content, 22, channels, rate, 2 * rate * channels, 2 * channels)
+    return bytes(content)
+
+
 NO_SOUND = {
     "nothing": b"",
     "text": b"These are words that nobody spoke.\n" * 40,
@@ -109,6 +117,10 @@ NO_SOUND = {
     "the head of a WAV file": sounds.wav(sounds.silence(1))[:44],
     "a film without sound": silent_film(),
     "a list of other files": b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+    "a sample a second": odd_wav(1, 1),
+    "eight samples a second": odd_wav(8, 1),
+    "two billion samples a second": odd_wav(2**31 - 1, 1),
+    "more channels than can be mixed": odd_wav(16_000, 20),
     "a script for FFmpeg": b"ffconcat version 1.0\nfile /etc/passwd\n",
 }
 
@@ -122,6 +134,12 @@ def test_what_is_no_sound_is_refused_in_the_words_of_the_api(name: str):
         "Invalid file format. Supported formats: "
         "['flac', 'm4a', 'mp3', 'mp4', 'mpeg', 'mpga', 'oga', 'ogg', 'wav', 'webm']"
     )
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(1_000, 1), (4_000, 1), (192_000, 1), (16_000, 6), (16_000, 8)])
+def test_unusual_rates_and_channels_are_heard(rate: int, channels: int):
+    samples = 3 * RATE
+    assert len(decoded(odd_wav(rate, channels))) == pytest.approx(samples * RATE / (rate * channels), rel=0.02)
 
 
 def test_less_than_a_tenth_of_a_second_is_too_short():

@@ -211,6 +211,10 @@ async def test_a_broken_transcript_is_a_failure(stub: Any, open_engine: Any):
     stub.handlers = [answering({**VERBOSE, "segments": [{"text": "Hi"}]})]
     with pytest.raises(UpstreamFailed, match="shape"):
         await heard(open_engine())
+    for wrong in ({"usage": [3]}, {"duration": "long"}, {"usage": {"input_token_details": 5}}):
+        stub.handlers = [answering({**VERBOSE, **wrong})]
+        with pytest.raises(UpstreamFailed, match="shape"):
+            await heard(open_engine())
     stub.handlers = [streaming(delta, {"error": {"message": "out of luck"}})]
     with pytest.raises(UpstreamFailed, match="out of luck"):
         await heard(open_engine(), stream=True, with_times=False)
