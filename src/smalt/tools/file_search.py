@@ -19,7 +19,8 @@ from smalt.tools.queries import QUERY, queries_of
 NAME = "file_search"
 FUNCTION = ToolFunction(
     NAME,
-    "Search the user's files. Use it whenever they may hold the answer; what it finds is more certain than memory.",
+    "Search the user's files. Use it whenever they may hold the answer; what it finds is more certain than memory. "
+    "Behind what you take from a passage, write its mark, such as [doc1].",
     {
         "type": "object",
         "properties": {"query": QUERY},

@@ -14,7 +14,6 @@ LEAST_BYTES = 200
 LEAST_REPEATED = 40
 """Characters that two passages must share to be seen as overlapping."""
 NOTHING = "Nothing was found. Say so, or search again in other words."
-ADVICE = "Answer from these passages, and write the mark of a passage, such as {mark}, behind what you take from it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Passages:
             room -= len(piece.encode())
         if not sources:
             return NOTHING, []
-        return "\n\n".join([*blocks, ADVICE.format(mark=sources[0].mark)]), sources
+        return "\n\n".join(blocks), sources
 
 
 def without_repeats(text: str, told: Sequence[str]) -> str:

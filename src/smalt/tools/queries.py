@@ -10,7 +10,7 @@ from smalt.tools.protocols import Json
 
 LONGEST_QUERY = 1000
 """Characters; a small model may write without end, and no good query is longer."""
-QUERY: Json = {"type": "string", "description": "What to look for, in a few words.", "maxLength": 200}
+QUERY: Json = {"type": "string", "description": "What to look for, in a few words.", "maxLength": 100}
 """A query as functions ask for it. Its length keeps a small model from spending the answer's tokens on it; a function
 with it is not `strict`, since there Azure takes no `maxLength`."""
 MOST_QUERIES = 5

@@ -6,7 +6,7 @@ from typing import Any
 
 from smalt.engines.llama_cpp import thinking
 from smalt.engines.llama_cpp.facts import ModelFacts
-from smalt.engines.llama_cpp.messages import plain_messages, without_system_role
+from smalt.engines.llama_cpp.messages import follows_results, plain_messages, without_system_role
 from smalt.engines.llama_cpp.refusals import refuse_unsupported
 from smalt.engines.llama_cpp.sampling import sampling, stops
 from smalt.engines.llama_cpp.schema import grammar, json_rule
@@ -112,8 +112,11 @@ def _is_left_to_template(facts: ModelFacts, tools: ToolPlan, *, thinks: bool) ->
 
 
 def _messages(body: AzureCreateChatCompletionRequest, facts: ModelFacts, tools: ToolPlan) -> list[Json]:
-    told = instructions(tools) if tools.tools and not facts.has_tool_template else None
-    messages = plain_messages(body.messages, has_tool_template=facts.has_tool_template, instructions=told)
+    wants_answer = follows_results(body.messages) and not tools.is_forced
+    told = instructions(tools, wants_answer=wants_answer) if tools.tools and not facts.has_tool_template else None
+    messages = plain_messages(
+        body.messages, has_tool_template=facts.has_tool_template, instructions=told, wants_answer=wants_answer
+    )
     return messages if facts.has_system_role else without_system_role(messages)
 
 

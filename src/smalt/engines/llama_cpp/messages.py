@@ -14,6 +14,7 @@ from smalt.schemas.chat import (
     ChatCompletionRequestMessageContentPartRefusal,
     ChatCompletionRequestMessageContentPartText,
     ChatCompletionRequestToolMessage,
+    ChatCompletionRequestUserMessage,
     RequestCustomToolCall,
 )
 
@@ -26,14 +27,28 @@ NEEDS = {
 }
 
 RESULTS = (ChatCompletionRequestToolMessage, ChatCompletionRequestFunctionMessage)
-REMINDER = "\n\nAnswer my question with this, in plain words."
+REMINDER = "\n\nAnswer my question with this, in plain words"
 """Said behind results that the model shall answer with: a small one would otherwise go on as it likes."""
+LONGEST_REPEATED = 300
+"""Characters of a question that is said again behind results; a small model has forgotten it over long ones."""
+
+
+def follows_results(messages: Sequence[ChatCompletionRequestMessage]) -> bool:
+    """Whether the last thing that the model is told are results of functions."""
+    return isinstance(messages[-1], RESULTS)
 
 
 def plain_messages(
-    messages: Sequence[ChatCompletionRequestMessage], *, has_tool_template: bool, instructions: str | None
+    messages: Sequence[ChatCompletionRequestMessage],
+    *,
+    has_tool_template: bool,
+    instructions: str | None,
+    wants_answer: bool,
 ) -> list[Json]:
-    """The messages with plain text contents; calls and their results are spelled out where the template lacks them."""
+    """The messages with plain text contents; calls and their results are spelled out where the template lacks them.
+
+    With `wants_answer` the results at the end are to be answered with.
+    """
     plain: list[Json] = []
     for position, message in enumerate(messages):
         param = f"messages[{position}]"
@@ -44,8 +59,8 @@ def plain_messages(
             plain[-1]["content"] += f"\n{_spelled_out(message, param)['content']}"
         else:
             plain.append(_spelled_out(message, param))
-    if not has_tool_template and isinstance(messages[-1], RESULTS):
-        plain[-1]["content"] += REMINDER
+    if wants_answer and not has_tool_template:
+        plain[-1]["content"] += _reminder(messages)
     return _with_instructions(plain, instructions) if instructions else plain
 
 
@@ -62,6 +77,14 @@ def without_system_role(messages: list[Json]) -> list[Json]:
         else:
             plain.append(message)
     return [*plain, {"role": "user", "content": "\n\n".join(told)}] if told else plain
+
+
+def _reminder(messages: Sequence[ChatCompletionRequestMessage]) -> str:
+    asked = [
+        text_of(message, "messages") for message in messages if isinstance(message, ChatCompletionRequestUserMessage)
+    ]
+    question = asked[-1].strip() if asked else ""
+    return f"{REMINDER}: {question}" if 0 < len(question) <= LONGEST_REPEATED else f"{REMINDER}."
 
 
 def text_of(message: ChatCompletionRequestMessage, param: str) -> str:

@@ -121,12 +121,20 @@ def _tool(position: int, tool: Any, *, is_auto: bool) -> Tool:
     return Tool(function.name, function.description or "", parameters, param, is_lenient)
 
 
-def instructions(plan: ToolPlan) -> str:
-    """How tools are told to a model whose template has no place for them."""
-    told = "\n".join(orjson.dumps(tool.described()["function"]).decode() for tool in plan.tools)
+def instructions(plan: ToolPlan, *, wants_answer: bool) -> str:
+    """How tools are told to a model whose template has no place for them.
+
+    One that has results to answer with has seen how a call is written: told again, a small one writes about that.
+    """
+    listed = "\n".join(orjson.dumps(tool.described()["function"]).decode() for tool in plan.tools)
+    told = (
+        "You can call functions to get what you need for an answer. These are the functions, one a line, in JSON:\n"
+        f"{listed}"
+    )
+    if wants_answer:
+        return f"Answer my question with what the functions returned. {told}"
     several = "" if plan.is_parallel else " Call at most one function."
     return (
-        "You can call functions to get what you need for an answer. These are the functions, one a line, in JSON:\n"
         f"{told}\n"
         "To call a function, write nothing but this, with its name and its arguments:\n"
         f'{OPENING}\n{{"name": "function_name", "arguments": {{"argument": "value"}}}}\n{CLOSING}\n'

@@ -45,7 +45,8 @@ class WebSearch:
         return [
             ToolFunction(
                 "web_search",
-                f"Search the web for what is new, or for facts that you are not sure of.{near}",
+                "Search the web for what is new, or for facts that you are not sure of. Behind what you take from a "
+                f"page, write its mark, such as [web1].{near}",
                 {
                     "type": "object",
                     "properties": {"query": QUERY},

@@ -145,7 +145,19 @@ def test_calls_and_results_are_spelled_out_for_a_template_without_tools():
     assert planned[2][1].count("<tool_call>") == 2
     assert '{"name": "add", "arguments": {"a": 1}}' in planned[2][1]
     results = "The function returned:\n3\nThe function returned:\n4"
-    assert planned[3][1] == f"{results}\n\nAnswer my question with this, in plain words."
+    assert planned[3][1] == f"{results}\n\nAnswer my question with this, in plain words: Add."
+    assert "<tool_call>" not in planned[0][1]
+
+
+def test_a_long_question_is_not_said_again_behind_results():
+    planned = contents(plan(messages=[{"role": "user", "content": "Add. " * 100}, *CALLED[1:]], tools=[ADD]))
+    assert planned[3][1].endswith("\n\nAnswer my question with this, in plain words.")
+
+
+def test_results_before_a_call_that_must_be_made_are_not_to_be_answered_with():
+    planned = contents(plan(messages=CALLED, tools=[ADD], tool_choice="required"))
+    assert planned[3][1].endswith("The function returned:\n4")
+    assert "<tool_call>" in planned[0][1]
 
 
 def test_what_a_user_says_of_results_is_left_as_it_is():
