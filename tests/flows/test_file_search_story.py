@@ -44,7 +44,7 @@ def library(client: openai.OpenAI) -> str:
 @pytest.mark.real
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_an_answer_rests_on_the_right_document(client: openai.OpenAI, library: str, question: str) -> None:
-    tool: Any = {"type": "file_search", "vector_store_ids": [library], "max_num_results": 3}
+    tool: Any = {"type": "file_search", "vector_store_ids": [library], "max_num_results": 2}
     response = client.responses.create(
         model="gpt-4o-mini",
         input=question,
@@ -52,7 +52,7 @@ def test_an_answer_rests_on_the_right_document(client: openai.OpenAI, library: s
         tool_choice={"type": "file_search"},
         include=["file_search_call.results"],
         temperature=0,
-        max_output_tokens=200,
+        max_output_tokens=120,
     )
     call, message = response.output
     assert call.type == "file_search_call"

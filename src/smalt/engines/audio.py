@@ -4,9 +4,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from smalt.core.errors import InvalidRequest
 from smalt.engines.protocols import Serving, TokenLogprob
 
 AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
+
+
+FILE_FORMATS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
+"""What a recording may be, as the API names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,19 @@ class SpeechEnd:
 
 
 SpeechEvent = Serving | SpeechAudio | SpeechEnd
+
+
+def invalid_file() -> InvalidRequest:
+    """The API's words for a file that holds no sound, or none that can be read."""
+    return InvalidRequest(f"Invalid file format. Supported formats: {list(FILE_FORMATS)}", param="file")
+
+
+def recording_too_long(most_hours: float) -> InvalidRequest:
+    """The refusal of a recording that is longer than it may be."""
+    return InvalidRequest(
+        f"The recording is longer than {most_hours:g} hours, the most that is transcribed at once. Cut it in parts.",
+        param="file",
+    )
 
 
 @runtime_checkable

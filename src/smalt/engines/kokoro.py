@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import orjson
 
 from smalt.core.errors import EngineFailed, NotInstalled
+from smalt.engines.cores import available_cores
 from smalt.engines.protocols import Deployment, WorkerSpec
 from smalt.engines.speech_worker.client import SpeakingEngine
 
@@ -47,11 +48,7 @@ def _checked_options(deployment: Deployment) -> dict[str, Any]:
     threads = deployment.options.get("threads", 0)
     if not isinstance(threads, int) or threads < 0:
         raise EngineFailed(f"Deployment {deployment.name}: options.threads is a number of threads, 0 to choose.")
-    return {"threads": threads or min(MOST_THREADS, _cores())}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"threads": threads or min(MOST_THREADS, available_cores())}
 
 
 def _weights(deployment: Deployment) -> dict[str, str]:

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from smalt.core.errors import InvalidRequest, TooLarge
 
 NOTHING_HEARD: Mapping[str, Any] = {"usage": {"type": "duration", "seconds": 0}}
-FORMATS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 
 
 class InvalidLanguage(InvalidRequest):
@@ -28,10 +27,3 @@ class RecordingTooLarge(TooLarge):
 
     def __init__(self, size: int, *, most: int) -> None:
         super().__init__(f"413: Maximum content size limit ({most}) exceeded ({size} bytes read)")
-
-
-class InvalidFile(InvalidRequest):
-    """The file has no sound that can be read (400)."""
-
-    def __init__(self) -> None:
-        super().__init__(f"Invalid file format. Supported formats: {list(FORMATS)}", param="file")

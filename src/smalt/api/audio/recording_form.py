@@ -8,8 +8,9 @@ import orjson
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from smalt.api.audio.failures import InvalidFile, RecordingTooLarge
+from smalt.api.audio.failures import RecordingTooLarge
 from smalt.core.errors import InvalidRequest, UnsupportedParameter
+from smalt.engines.audio import invalid_file
 from smalt.http.body import Body
 from smalt.http.multipart import Part
 from smalt.schemas.audio import AudioForm
@@ -81,7 +82,7 @@ class FormReader:
         if size > self._most:
             raise RecordingTooLarge(size, most=self._most)
         if not size:
-            raise InvalidFile
+            raise invalid_file()
         return b"".join(chunks)
 
 

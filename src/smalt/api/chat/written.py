@@ -58,7 +58,7 @@ class Written:
     def begin(self, chunks: AsyncGenerator[Chunk]) -> asyncio.Task[None]:
         """Begin to read: the chat model shall be free as soon as it has answered, however long speaking takes."""
         reading = asyncio.create_task(self._read(chunks))
-        reading.add_done_callback(lambda _: self._news.set())
+        reading.add_done_callback(self._has_read)
         return reading
 
     async def lines(self, reading: asyncio.Task[None]) -> AsyncGenerator[Line | None]:
@@ -87,6 +87,12 @@ class Written:
         if "usage" in chunk:
             chunk["usage"] = None
         return chunk
+
+    def _has_read(self, reading: asyncio.Task[None]) -> None:
+        """Wake the reader of lines; when it has gone, why the answer failed is of no interest."""
+        if not reading.cancelled():
+            reading.exception()
+        self._news.set()
 
     async def _read(self, chunks: AsyncGenerator[Chunk]) -> None:
         async with aclosing(chunks):

@@ -7,8 +7,14 @@ from hashlib import sha256
 from typing import Final
 from zlib import crc32
 
-from smalt.core.errors import InvalidRequest
-from smalt.engines.audio import Recording, SpokenWord, TranscriptEnd, TranscriptSegment
+from smalt.engines.audio import (
+    Recording,
+    SpokenWord,
+    TranscriptEnd,
+    TranscriptSegment,
+    invalid_file,
+    recording_too_long,
+)
 from smalt.engines.echo import marks
 from smalt.engines.echo.likelihood import certain
 from smalt.engines.echo.words import repeated, tokens_of
@@ -22,9 +28,6 @@ TOKENS_A_SECOND: Final = 50
 BYTES_A_SECOND: Final = 16_000
 SECONDS_AN_HOUR: Final = 3600
 SPEAKERS: Final = "AB"
-BAD_FILE: Final = (
-    "Invalid file format. Supported formats: ['flac', 'm4a', 'mp3', 'mp4', 'mpeg', 'mpga', 'oga', 'ogg', 'wav', 'webm']"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def heard(recording: Recording, *, length: int | None) -> Heard:
 def _said(recording: Recording) -> tuple[str, float]:
     content = recording.content
     if not _is_sound(content):
-        raise InvalidRequest(BAD_FILE, param="file")
+        raise invalid_file()
     if content.startswith(b"RIFF"):
         samples, rate, width = _wav(content)
         seconds = len(samples) / (rate * width)
@@ -87,10 +90,7 @@ def _said(recording: Recording) -> tuple[str, float]:
 
 def _check_length(seconds: float, max_hours: float | None) -> None:
     if max_hours is not None and seconds > max_hours * SECONDS_AN_HOUR:
-        raise InvalidRequest(
-            f"The recording is longer than {max_hours:g} hours, the most that is transcribed at once. Cut it in parts.",
-            param="file",
-        )
+        raise recording_too_long(max_hours)
 
 
 def _is_sound(content: bytes) -> bool:
@@ -109,7 +109,7 @@ def _wav(content: bytes) -> tuple[bytes, int, int]:
         elif name == b"data" and rate and width and place < len(content):
             return content[place : place + size], rate, width
         place += size + size % 2
-    raise InvalidRequest(BAD_FILE, param="file")
+    raise invalid_file()
 
 
 def _some_words(content: bytes, seconds: float) -> str:

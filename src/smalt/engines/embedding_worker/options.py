@@ -1,9 +1,10 @@
 """What a deployment with the engine `onnx_embedding` may choose."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from smalt.engines.cores import available_cores
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,7 @@ class EmbeddingOptions:
     @property
     def runners(self) -> int:
         """Batches that run at once."""
-        if self.threads:
-            return self.threads
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.threads or available_cores()
 
 
 def read_options(options: Mapping[str, Any]) -> EmbeddingOptions:

@@ -1,8 +1,9 @@
 """Serves a synthesizer on a worker's channel: a piece at a time in one thread, the pieces of requests in turns."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,11 +24,9 @@ NOTHING_SECONDS = 0.5
 ResultT = TypeVar("ResultT")
 
 
-async def serve_speech(
-    synthesizer: Synthesizer, socket_path: str, ready: Ready, info: Mapping[str, Any] | None = None
-) -> None:
+async def serve_speech(synthesizer: Synthesizer, socket_path: str, ready: Ready) -> None:
     """Answer the stream `speak` until the process is stopped."""
-    await serve_channel(Handlers(streams={"speak": Speaker(synthesizer).speak}), socket_path, ready, info)
+    await serve_channel(Handlers(streams={"speak": Speaker(synthesizer).speak}), socket_path, ready)
 
 
 class Speaker:
@@ -58,7 +57,9 @@ class Speaker:
             except asyncio.CancelledError:
                 self._synthesizer.stop()
                 # The next piece has the thread for itself, so that a `stop` is never meant for another.
-                await asyncio.gather(work, return_exceptions=True)
+                while not work.done():
+                    with suppress(asyncio.CancelledError):  # a second one, such as the end of the connection
+                        await asyncio.wait([work])
                 raise
 
 

@@ -10,6 +10,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from smalt.core.errors import InvalidRequest
+from smalt.engines.audio import invalid_file, recording_too_long
 
 RATE = 16_000
 """Samples a second of what is given back."""
@@ -21,15 +22,9 @@ RATES = range(1_000, 768_001)
 """Samples a second that a recording may have: from few the resampler makes gigabytes, for many it needs them."""
 
 MIN_SECONDS = 0.1
-SUPPORTED = "['flac', 'm4a', 'mp3', 'mp4', 'mpeg', 'mpga', 'oga', 'ogg', 'wav', 'webm']"
 GROUP_SAMPLES = 64_000
 
 Samples = NDArray[np.int16]
-
-
-def bad_format() -> InvalidRequest:
-    """The API's words for a file that holds no sound, or none that can be read."""
-    return InvalidRequest(f"Invalid file format. Supported formats: {SUPPORTED}", param="file")
 
 
 def as_floats(samples: Samples) -> NDArray[np.float32]:
@@ -49,7 +44,7 @@ class SoundFile:
         self._container = _opened(content)
         if not self._container.streams.audio:
             self.close()
-            raise bad_format()
+            raise invalid_file()
         self._blocks = self._decoded()
         self._rest = np.empty(0, np.int16)
 
@@ -71,7 +66,7 @@ class SoundFile:
     def _count(self, size: int, *, is_end: bool) -> None:
         self._given += size
         if is_end and self._given == 0:
-            raise bad_format()
+            raise invalid_file()
         if is_end and self._given < MIN_SECONDS * RATE:
             raise InvalidRequest(
                 f"Audio file is too short. Minimum audio length is {MIN_SECONDS} seconds.",
@@ -79,11 +74,7 @@ class SoundFile:
                 code="audio_too_short",
             )
         if self._given > self._max_seconds * RATE:
-            raise InvalidRequest(
-                f"The recording is longer than {self._max_seconds / 3600:g} hours, the most that is transcribed "
-                "at once. Cut it in parts.",
-                param="file",
-            )
+            raise recording_too_long(self._max_seconds / 3600)
 
     def _decoded(self) -> Iterator[Samples]:
         setup: tuple[Any, ...] | None = None
@@ -108,7 +99,7 @@ class SoundFile:
             found = (frame.format.name, frame.layout.name, frame.sample_rate)
             if found != setup:
                 if frame.sample_rate not in RATES:
-                    raise bad_format()
+                    raise invalid_file()
                 if fifo is not None and fifo.samples:
                     yield fifo.read()
                 setup, fifo = found, av.AudioFifo()
@@ -140,13 +131,13 @@ def _opened(content: bytes) -> Any:
     try:
         return av.open(io.BytesIO(content), mode="r", options=options, metadata_errors="ignore")
     except FFmpegError as error:
-        raise bad_format() from error
+        raise invalid_file() from error
 
 
 def _resampled(resampler: Any, frame: Any) -> Iterator[Samples]:
     try:
         blocks = resampler.resample(frame)
     except FFmpegError as error:  # such as more channels than it can mix into one
-        raise bad_format() from error
+        raise invalid_file() from error
     for made in blocks:
         yield made.to_ndarray().reshape(-1)

@@ -1,12 +1,12 @@
 """What a deployment with the engine `faster_whisper` may choose."""
 
-import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from smalt.core.errors import EngineFailed
+from smalt.engines.cores import available_cores
 from smalt.engines.protocols import Deployment
 
 
@@ -40,9 +40,7 @@ class WhisperOptions(BaseModel):
     @property
     def cores(self) -> int:
         """Threads for one window."""
-        if self.threads:
-            return self.threads
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.threads or available_cores()
 
 
 def checked_options(deployment: Deployment) -> WhisperOptions:

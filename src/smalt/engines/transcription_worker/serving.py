@@ -26,8 +26,7 @@ async def _serve(options: Mapping[str, Any], socket_path: str, ready: Ready) -> 
     chosen = read_options(options)
     model = WhisperModel(options["weights"], chosen)
     transcriber = Transcriber(model, chosen)
-    info = {"languages": model.languages, "is_multilingual": model.is_multilingual}
-    await serve_channel(Handlers(streams={"transcribe": transcriber.transcribe}), socket_path, ready, info)
+    await serve_channel(Handlers(streams={"transcribe": transcriber.transcribe}), socket_path, ready)
 
 
 class Transcriber:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from fastapi.exceptions import RequestValidationError
 
-from smalt.api.audio.failures import InvalidFile, RecordingTooLarge
+from smalt.api.audio.failures import RecordingTooLarge
 from smalt.api.audio.recording_form import read_form
 from smalt.core.errors import ApiError, InvalidRequest, UnsupportedParameter
 from smalt.core.settings import AudioSettings
@@ -165,7 +165,8 @@ def test_a_form_without_a_file_is_told_so() -> None:
 
 def test_an_empty_file_has_no_format() -> None:
     error = refusal(content=b"")
-    assert isinstance(error, InvalidFile)
+    assert isinstance(error, InvalidRequest)
+    assert error.message.startswith("Invalid file format")
     assert error.param == "file"
 
 

@@ -146,6 +146,29 @@ async def test_a_request_that_is_given_up_stops_its_piece_and_lets_the_next_go_o
     assert hum.spoken == ["Paragraph 0 of several words.", "Next."]
 
 
+class Deaf(Hum):
+    """Hums on when it is told to stop."""
+
+    def stop(self) -> None:
+        self.stops += 1
+
+
+async def test_a_request_that_is_given_up_twice_keeps_its_turn_until_its_piece_has_ended():
+    hum = Deaf()
+    speaker = Speaker(hum)
+    hum.may_go_on.clear()
+    given_up = asyncio.create_task(said(speaker, utterance(PARAGRAPHS)))
+    await asyncio.to_thread(hum.has_begun.wait, 30)
+    for _ in range(2):
+        given_up.cancel()
+        await asyncio.sleep(0.05)
+    assert not given_up.done()
+    hum.may_go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    assert hum.stops == 1
+
+
 @pytest.mark.parametrize(("param", "value"), [("voice", "nobody"), ("instructions", "Whisper.")])
 async def test_what_cannot_be_honoured_is_refused_before_anything_is_spoken(param: str, value: str):
     hum = Hum()
