@@ -74,17 +74,11 @@ def is_idle_soon(process: psutil.Process) -> bool:
     """Whether a process comes to use hardly any processor time."""
 
     def is_idle() -> bool:
-        before = _seconds_used(process)
+        before = sum(process.cpu_times()[:2])
         time.sleep(1)
-        return _seconds_used(process) - before < 0.1
+        return sum(process.cpu_times()[:2]) - before < 0.1
 
     return eventually(is_idle)
-
-
-def is_busy_soon(process: psutil.Process) -> bool:
-    """Whether a process comes to work: to use half a second of processor time from now on."""
-    before = _seconds_used(process)
-    return eventually(lambda: _seconds_used(process) - before > 0.5)
 
 
 def eventually(is_so: Callable[[], bool], within_seconds: float = 60.0) -> bool:
@@ -95,7 +89,3 @@ def eventually(is_so: Callable[[], bool], within_seconds: float = 60.0) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def _seconds_used(process: psutil.Process) -> float:
-    return sum(process.cpu_times()[:2])

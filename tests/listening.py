@@ -25,14 +25,12 @@ FIRST_ARTICLE = {
     "hi": (
         "\u0938\u092d\u0940 \u092e\u0928\u0941\u0937\u094d\u092f\u094b\u0902 \u0915\u094b \u0917\u094c\u0930\u0935 "
         "\u0914\u0930 \u0905\u0927\u093f\u0915\u093e\u0930\u094b\u0902 \u0915\u0947 \u092e\u093e\u092e\u0932\u0947 "
-        "\u092e\u0947\u0902 \u091c\u0928\u094d\u092e\u091c\u093e\u0924 "
-        "\u0938\u094d\u0935\u0924\u0928\u094d\u0924\u094d\u0930\u0924\u093e \u0914\u0930 "
-        "\u0938\u092e\u093e\u0928\u0924\u093e \u092a\u094d\u0930\u093e\u092a\u094d\u0924 \u0939\u0948\u0964"
+        "\u092e\u0947\u0902 \u091c\u0928\u094d\u092e\u091c\u093e\u0924"
     ),
     "it": "Tutti gli esseri umani nascono liberi ed eguali in dignit\u00e0 e diritti.",
     "pt": "Todos os seres humanos nascem livres e iguais em dignidade e em direitos.",
 }
-"""The first sentence of the Universal Declaration of Human Rights, as the United Nations translated it."""
+"""How the United Nations' translations of the Declaration of Human Rights begin; in Hindi half a sentence."""
 
 
 async def spoken(engine: SpeechEngine, text: str, voice: str, **wanted: Any) -> tuple[bytes, SpeechEnd]:

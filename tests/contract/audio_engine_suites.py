@@ -243,7 +243,7 @@ class SpeechEngineSuite:
         assert len(told.content) > 100
 
     async def test_a_speech_lasts_as_long_as_it_says_and_comes_before_all_is_said(self, engine: SpeechEngine):
-        told = await spoken(engine.speak(self.utterance(f"{SENTENCE}\n\n{TEXT}")))
+        told = await spoken(engine.speak(self.utterance(f"{SENTENCE}\n\nNobody saw it again.")))
         assert len(told.pieces) > 1
         assert told.end.input_tokens > 0
         if self.knows_its_usage:
@@ -254,7 +254,7 @@ class SpeechEngineSuite:
 
     async def test_speed_is_a_factor(self, engine: SpeechEngine):
         plain = await spoken(engine.speak(self.utterance(SENTENCE)))
-        for speed in (0.5, 2.0, 4.0):
+        for speed in (0.5, 4.0):
             other = await spoken(engine.speak(self.utterance(SENTENCE, speed=speed)))
             assert len(plain.content) / len(other.content) == pytest.approx(speed, rel=0.25)
 
@@ -278,7 +278,7 @@ class SpeechEngineSuite:
             assert told.content != (await spoken(engine.speak(self.utterance("Hello.")))).content
 
     async def test_closing_early_leaves_the_engine_to_others(self, engine: SpeechEngine):
-        async with aclosing(cast("Any", engine.speak(self.utterance(" ".join([TEXT] * 20))))) as events:
+        async with aclosing(cast("Any", engine.speak(self.utterance("\n\n".join([SENTENCE] * 40))))) as events:
             async for event in events:
                 if isinstance(event, SpeechAudio):
                     break

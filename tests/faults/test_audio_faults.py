@@ -10,7 +10,7 @@ import openai
 import psutil
 import pytest
 
-from audio_serving import AudioServer, heard, is_busy_soon, is_idle_soon, serving_audio, words_of
+from audio_serving import AudioServer, heard, is_idle_soon, serving_audio, words_of
 from recordings import Clip, sentence, sonnet
 from sounds import encoded, film, long_silence, noise, samples_of, silence, wav
 
@@ -66,11 +66,10 @@ def test_no_sound_is_a_real_status_where_a_stream_was_asked_for(server: AudioSer
     assert refused.value.param == "file"
 
 
-@pytest.mark.parametrize("kind", ["wav", "mp3", "flac"])
-def test_a_recording_that_was_cut_short_is_heard_as_far_as_it_goes(server: AudioServer, kind: str) -> None:
+def test_a_recording_that_was_cut_short_is_heard_as_far_as_it_goes(server: AudioServer) -> None:
     clip = sentence("0870")
-    content = encoded(samples_of(clip.content), kind)
-    words = words_of(heard(server, Clip(f"cut.{kind}", content[: len(content) // 2], ""))).split()
+    content = encoded(samples_of(clip.content), "mp3")
+    words = words_of(heard(server, Clip("cut.mp3", content[: len(content) // 2], ""))).split()
     assert words[:4] == words_of(clip.text).split()[:4]
     assert len(words) < len(clip.text.split())
 
@@ -138,23 +137,6 @@ def test_a_killed_worker_is_an_error_and_the_next_request_has_a_new_one(server: 
         list(events)
     assert words_of(heard(server, clip)) == words_of(clip.text)
     assert server.worker().pid != worker.pid
-
-
-def test_a_worker_killed_before_the_first_word_is_a_server_error(server: AudioServer) -> None:
-    heard(server, sentence("0880"))
-    worker = server.worker()
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(heard, server, Clip("long.mp3", sonnet().content * 8, ""))
-        assert is_busy_soon(worker)
-        worker.kill()
-        with pytest.raises(openai.InternalServerError) as failed:
-            asked.result()
-    assert "The next request starts a new worker" in failed.value.message
-    # After its second failure a worker is started again in a second; the package tries again until then.
-    clip = sentence("0880")
-    patient = server.sdk.with_options(max_retries=5)
-    answer = patient.audio.transcriptions.create(model="whisper-1", file=(clip.filename, clip.content))
-    assert words_of(answer.text) == words_of(clip.text)
 
 
 def most_memory(process: psutil.Process) -> int:

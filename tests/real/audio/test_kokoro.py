@@ -126,7 +126,7 @@ async def test_other_languages_are_heard_as_what_they_are(engine: KokoroEngine, 
 async def test_the_work_ends_when_its_reader_goes(engine: KokoroEngine, host: HostProcess):
     (worker,) = psutil.Process(host.pid).children()
     async with aclosing(
-        engine.speak(Utterance("Let us see. " + "Nobody will hear this. " * 150, "alloy", "pcm"))
+        engine.speak(Utterance("Let us see.\n\n" + "Nobody will hear this. " * 150, "alloy", "pcm"))
     ) as events:
         assert isinstance(await anext(events), SpeechAudio)
     assert await asyncio.to_thread(is_idle_soon, worker), "minutes of speech are still made"

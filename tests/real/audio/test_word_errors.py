@@ -81,9 +81,10 @@ def test_words_are_in_order_within_their_segments_and_the_recording(told: dict[s
 
 
 def test_no_word_is_told_in_the_silences(told: dict[str, Any]) -> None:
+    places = _places()
     for word in told["words"]:
         middle = (word["start"] + word["end"]) / 2
-        assert any(start <= middle <= end for start, end in _places()), word
+        assert any(start <= middle <= end for start, end in places), word
 
 
 @pytest.mark.parametrize("sound", ["silence", "noise", "hum", "monkeys"])
