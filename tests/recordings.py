@@ -122,10 +122,21 @@ def _unpacked(name: str, archive: Callable[[], bytes]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / name).is_dir():
             with TemporaryDirectory(dir=folder) as place, tarfile.open(fileobj=io.BytesIO(archive())) as bundle:
-                bundle.extractall(place, filter="data")
+                for member in bundle:
+                    # Files alone: the first releases of Python 3.11 have no filters for the rest.
+                    if member.isfile():
+                        path = Path(place) / member.name
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        path.write_bytes(_read(bundle, member))
                 Path(place).rename(folder / name)
                 Path(place).mkdir()
     return folder / name
+
+
+def _read(bundle: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    content = bundle.extractfile(member)
+    assert content is not None
+    return content.read()
 
 
 def _deb(package: str) -> bytes:
