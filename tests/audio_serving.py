@@ -52,8 +52,9 @@ def serving_audio(starter_data_dir: Path, folder: Path, **sections: Any) -> Iter
 
 
 def heard(server: AudioServer, clip: Clip, **wanted: Any) -> str:
-    """The text of a recording, in one request."""
-    return server.sdk.audio.transcriptions.create(model="whisper-1", file=(clip.filename, clip.content), **wanted).text
+    """The text of a recording, in one request; tried again, as by default, where the server let go of its connection."""
+    sdk = server.sdk.with_options(max_retries=2)
+    return sdk.audio.transcriptions.create(model="whisper-1", file=(clip.filename, clip.content), **wanted).text
 
 
 def words_of(text: str, language: str = "en") -> str:

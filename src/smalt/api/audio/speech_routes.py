@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import Response
 
-from smalt.api.audio.speech import AudioStream, sound, sound_events, spoken, utterance_of
+from smalt.api.audio.speech import MEDIA_TYPES, AudioStream, sound, sound_events, spoken, utterance_of
 from smalt.api.dependencies import ModelsDep
 from smalt.http.dependencies import CurrentCall
 from smalt.http.event_stream import EventStream
@@ -19,6 +19,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "application/octet-stream": SOUND,
+            **{media_type.decode(): SOUND for media_type in MEDIA_TYPES.values()},
             **event_stream_of(CreateSpeechResponseStreamEvent)[200]["content"],
         }
     }
