@@ -52,7 +52,7 @@ def serving_audio(starter_data_dir: Path, folder: Path, **sections: Any) -> Iter
 
 
 def heard(server: AudioServer, clip: Clip, **wanted: Any) -> str:
-    """The text of a recording, in one request; tried again, as by default, where the server let go of its connection."""
+    """The text of a recording; asked again, as clients do, where the server had let go of the connection."""
     sdk = server.sdk.with_options(max_retries=2)
     return sdk.audio.transcriptions.create(model="whisper-1", file=(clip.filename, clip.content), **wanted).text
 

@@ -28,7 +28,10 @@ MORE_THAN_THE_REFERENCE = {
     # The reference says that it is an object.
     "DELETE /responses/{response_id}": {"application/json": "DeleteResponse"},
     # OpenAI streams what is heard and spoken.
-    "POST /audio/speech": {"text/event-stream": "CreateSpeechResponseStreamEvent"},
+    "POST /audio/speech": {
+        "text/event-stream": "CreateSpeechResponseStreamEvent",
+        **dict.fromkeys(("audio/mpeg", "audio/opus", "audio/aac", "audio/flac", "audio/wav", "audio/pcm"), "string"),
+    },
     "POST /audio/transcriptions": {"text/event-stream": "CreateTranscriptionResponseStreamEvent"},
 }
 
