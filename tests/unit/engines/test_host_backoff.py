@@ -2,7 +2,7 @@
 
 import pytest
 
-from smalt.core.errors import EngineFailed
+from smalt.core.errors import EngineFailed, Unavailable
 from smalt.engines.host.backoff import Backoff
 
 
@@ -32,7 +32,7 @@ def rest_of(backoff: Backoff, clock: Clock) -> float:
     while True:
         try:
             backoff.check("key")
-        except EngineFailed:
+        except (EngineFailed, Unavailable):
             clock.seconds += 0.5
         else:
             return clock.seconds - began
@@ -70,6 +70,14 @@ def test_while_it_rests_the_last_failure_is_told_with_the_time_left(backoff: Bac
     backoff.blame("key", EngineFailed("The disk is upside down."), had_started=False)
     with pytest.raises(EngineFailed, match=r"(?s)upside down.*failed 1 times.*in 1\.0 seconds"):
         backoff.check("key")
+
+
+def test_while_a_worker_that_had_served_rests_its_clients_are_told_when_to_come_again(backoff: Backoff):
+    for _ in range(3):
+        backoff.blame("key", EngineFailed("It was killed."), had_started=True)
+    with pytest.raises(Unavailable, match=r"(?s)was killed.*failed 3 times.*in 2\.0 seconds") as refusal:
+        backoff.check("key")
+    assert refusal.value.headers == {"Retry-After": "2"}
 
 
 def test_one_key_does_not_rest_for_another(backoff: Backoff):

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
-from smalt.core.errors import ApiError
+from smalt.core.errors import ApiError, Unavailable
 from smalt.engines.failures import describe, revive
 
 
@@ -14,6 +15,8 @@ class Failures:
     count: int
     next_try_at: float
     last: ApiError
+    had_started: bool
+    """Whether the last worker had served before it failed."""
 
 
 class Backoff:
@@ -30,7 +33,7 @@ class Backoff:
         count = self._failures[key].count + 1 if key in self._failures else 1
         rests = count - 1 if had_started else count
         seconds = min(self._most_seconds, self._first_seconds * 2 ** min(rests - 1, 30)) if rests else 0.0
-        self._failures[key] = Failures(count, self._clock() + seconds, error)
+        self._failures[key] = Failures(count, self._clock() + seconds, error, had_started)
 
     def forgive(self, key: str) -> None:
         """A worker has run long enough: its past is forgotten."""
@@ -41,12 +44,13 @@ class Backoff:
         return self._failures[key].count if key in self._failures else 0
 
     def check(self, key: str) -> None:
-        """Raise the last failure while the key rests."""
+        """While the key rests, raise the last failure, or that there is no worker now when it had served before."""
         failures = self._failures.get(key)
         if failures is None or (seconds := failures.next_try_at - self._clock()) <= 0:
             return
+        rest = f"The worker has failed {failures.count} times; it may be started again in {seconds:.1f} seconds."
+        if failures.had_started:
+            raise Unavailable(f"{failures.last.message}\n{rest}", retry_after=ceil(seconds))
         error = describe(failures.last)
-        error["message"] += (
-            f"\nThe worker has failed {failures.count} times; it may be started again in {seconds:.1f} seconds."
-        )
+        error["message"] += f"\n{rest}"
         raise revive(error)
