@@ -39,7 +39,7 @@ serve: $(VENV)/.serve ## install, fetch the starter models, serve on 127.0.0.1:8
 	@$(BIN)/smalt serve $(ARGS)
 
 test: $(VENV)/.all ## install and run every test (TESTS=path for some)
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.all ## lint, types, layers, formatting
 	$(BIN)/ruff check .
@@ -50,7 +50,7 @@ check: $(VENV)/.all ## lint, types, layers, formatting
 faults: $(VENV)/.all ## kill the server a hundred times while clients work (KILLS=100)
 	@SMALT_TEST_KILLS=$(KILLS) $(BIN)/pytest tests/faults/test_kill_server.py
 
-bench: $(VENV)/.all ## measure the budgets against the naked engines (ARGS=chat, responses, embeddings, transcribe, speak, gateway, search, ingest, retrieval or start)
+bench: $(VENV)/.all ## measure the budgets against the naked engines (ARGS=chat, responses, embeddings, transcribe, speak, safety, gateway, search, ingest, retrieval or start)
 	@$(BIN)/smalt bench $(ARGS)
 
 docs: $(VENV)/.all ## write the generated pages: settings and commands

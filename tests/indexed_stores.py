@@ -1,6 +1,7 @@
 """Vector stores filled directly in the database, for tests of what searches them."""
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,7 +46,13 @@ class IndexedStore:
     ids: int = field(default=0)
 
     async def make(self) -> "IndexedStore":
-        values = {"id": f"vs_{id(self)}", "project": "p", "created_at": 1, "is_expired": False, "embedding_model": "m"}
+        values = {
+            "id": f"vs_{secrets.token_hex(8)}",
+            "project": "p",
+            "created_at": 1,
+            "is_expired": False,
+            "embedding_model": "m",
+        }
         query = sa.insert(vector_stores).values(**values, version=0)
         self.number = await self.database.write(lambda c: c.execute(query).inserted_primary_key[0])
         return self

@@ -1,24 +1,55 @@
 """Job runners for tests: real processes over a database of their own, which may be killed and stopped."""
 
 import asyncio
-import json
+import multiprocessing
+import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
 
+import job_targets
 from job_targets import Diary, job
 from smalt.jobs.queue import JobQueue
 from smalt.store.database import Database
 from smalt.store.tables import jobs as table
 
-RUNNER = Path(__file__).parent / "job_targets.py"
+# A runner is forked from a process that has imported what runners need and done nothing: it is there at once.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["smalt.app.handlers", "smalt.app.schedules", "smalt.jobs.service"])
 QUICK = {"poll_seconds": 0.1, "silence_seconds": 2.0}
+
+
+class Runner:
+    """A job runner, with what `subprocess.Popen` has for a process."""
+
+    def __init__(self, log, *arguments):
+        self.process = FORKS.Process(target=run_in_child, args=(log, *arguments))
+        self.process.start()
+        self.pid = self.process.pid
+
+    def send_signal(self, number):
+        if self.process.exitcode is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.process.kill()
+
+    def wait(self, seconds=None):
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, "the runner goes on"
+        return self.process.exitcode
+
+
+def run_in_child(log, folder, url, jobs):
+    """Run jobs, with what is written to the terminal in a file."""
+    with log.open("w") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    asyncio.run(job_targets.run(folder, url, jobs))
 
 
 class Jobs:
@@ -32,12 +63,10 @@ class Jobs:
         self.processes = []
 
     def start(self, **jobs):
-        log = (self.folder / f"runner{len(self.processes)}.log").open("w")
-        command = [sys.executable, str(RUNNER), str(self.folder), self.url, json.dumps(QUICK | jobs)]
-        with log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-        self.processes.append(process)
-        return process
+        log = self.folder / f"runner{len(self.processes)}.log"
+        runner = Runner(log, self.folder, self.url, QUICK | jobs)
+        self.processes.append(runner)
+        return runner
 
     async def put(self, *jobs):
         def write(connection):
@@ -90,8 +119,7 @@ class Jobs:
 
     async def close(self):
         for process in self.processes:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGCONT)
             process.kill()
             process.wait()
         await self.database.close()

@@ -1,13 +1,8 @@
-"""Handlers and sweeps for tests of jobs, and a job runner without the rooms that these tests do not need.
-
-`python job_targets.py DATA_DIR DATABASE_URL JSON` runs one; the JSON is the section `jobs` of its settings.
-"""
+"""Handlers and sweeps for tests of jobs, and a job runner without the rooms that these tests do not need."""
 
 import asyncio
-import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -137,6 +132,7 @@ def job(name, diary, kind="steps", **given):
 
 
 async def run(data_dir, url, jobs):
+    """Run jobs until told to stop, and end the process; `jobs` is the section of the settings."""
     settings = Settings(data_dir=data_dir, database={"url": url}, jobs=jobs)
     place = database_of(settings)
     database = Database.open(place)
@@ -147,7 +143,3 @@ async def run(data_dir, url, jobs):
     is_well = await service.run()
     await database.close()
     os._exit(0 if is_well else 75)
-
-
-if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], sys.argv[2], json.loads(sys.argv[3])))

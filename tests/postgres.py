@@ -82,10 +82,9 @@ class PostgresServer:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """The server that the stores of tests are on; `kept_template` has the newest tables."""
+    """The server that the stores of tests are on; its database `kept_template` has the newest tables."""
     with running_postgres(_programs()) as server:
-        server.execute(sql.SQL("CREATE DATABASE kept_template"))
-        migrate(server.url("kept_template"))
+        _make_template(server)
         yield server
 
 
@@ -124,13 +123,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pgvector_server() -> Iterator[PostgresServer]:
     """A server that has the extension `vector`, which Debian's may lack."""
     with running_postgres(_wheel_programs()) as server:
+        _make_template(server)
         yield server
 
 
 @pytest.fixture
 def pgvector_url(pgvector_server: PostgresServer) -> Iterator[str]:
-    with pgvector_server.database() as url:
-        migrate(url)
+    with pgvector_server.database("kept_template") as url:
         yield url
 
 
@@ -150,6 +149,11 @@ def running_postgres(programs: Path) -> Iterator[PostgresServer]:
             server.process.wait(START_SECONDS)
     finally:
         shutil.rmtree(folder)
+
+
+def _make_template(server: PostgresServer) -> None:
+    server.execute(sql.SQL("CREATE DATABASE kept_template"))
+    migrate(server.url("kept_template"))
 
 
 def _programs() -> Path:

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from smalt.api.generation import Generation
+from smalt.api.moderating import Moderator
 from smalt.api.responses.beginnings import beginning
 from smalt.api.responses.input_items import input_items
+from smalt.api.responses.moderation import ResponseModeration
 from smalt.api.responses.plan import Plan
 from smalt.api.responses.run import Run
 from smalt.core.ids import item_id, response_id
 from smalt.core.settings import ResponseSettings
-from smalt.engines.protocols import ChatDelta, ChatEvent, ToolCallDelta, Usage
+from smalt.engines.protocols import ChatDelta, ChatEvent, Deployment, ToolCallDelta, Usage
 from smalt.models import Models
-from smalt.safety.content_filter import NoContentFilter
+from smalt.safety.content_filter import ContentFilter, NoContentFilter
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.responses import AzureCreateResponse
 from smalt.tools.protocols import HostedTool, Json, Outcome, Output, OutputItem, Source, ToolFunction
@@ -36,6 +38,10 @@ class Engine:
         """Lend itself, whatever the name."""
         del name, ability
         yield self
+
+    def find(self, name: str) -> Deployment:
+        """The deployment that it is, whatever the name."""
+        return Deployment(name, "echo", name, frozenset({"chat_completion"}))
 
     async def chat(self, body: AzureCreateChatCompletionRequest) -> AsyncGenerator[ChatEvent]:
         """Say the next turn."""
@@ -114,7 +120,14 @@ def source(text: str, mark: str = "[doc1]") -> Source:
     return Source({"type": "file_citation", "file_id": "file-1", "filename": "facts.txt"}, text, mark)
 
 
-def planned(tools: Sequence[HostedTool] = (), functions: Sequence[str] = (), **body: Any) -> Plan:
+def planned(
+    tools: Sequence[HostedTool] = (),
+    functions: Sequence[str] = (),
+    *,
+    is_azure: bool = False,
+    moderator: Moderator | None = None,
+    **body: Any,
+) -> Plan:
     """The plan of a request; the client has `functions`, `tools` run here."""
     offered: list[Json] = [
         {"type": "function", "name": name, "parameters": {"type": "object"}, "strict": False} for name in functions
@@ -126,7 +139,7 @@ def planned(tools: Sequence[HostedTool] = (), functions: Sequence[str] = (), **b
         project="default",
         request=AzureCreateResponse.model_validate(asked),
         response=beginning(
-            asked, response_id=new_id, model="told", instructions=None, conversation_id=None, is_azure=False
+            asked, response_id=new_id, model="told", instructions=None, conversation_id=None, is_azure=is_azure
         ),
         input=input_items(asked["input"], lambda prefix: item_id(prefix, new_id)),
         context=[],
@@ -134,6 +147,8 @@ def planned(tools: Sequence[HostedTool] = (), functions: Sequence[str] = (), **b
         client_functions={tool["name"]: tool for tool in offered},
         is_stored=asked.get("store") is not False,
         is_background=bool(asked.get("background")),
+        is_azure=is_azure,
+        moderation=ResponseModeration(moderator, asked["moderation"]) if moderator else None,
     )
 
 
@@ -158,10 +173,16 @@ class Story:
         return "".join(part.get("text", "") for item in messages for part in item["content"])
 
 
-async def told(plan: Plan, *turns: Turn, before: Sequence[Json] = (), most_turns: int = 16) -> Story:
+async def told(
+    plan: Plan,
+    *turns: Turn,
+    before: Sequence[Json] = (),
+    most_turns: int = 16,
+    content_filter: ContentFilter | None = None,
+) -> Story:
     """Run a response over an engine that says these turns; raises what the run raises."""
     engine = Engine(turns)
-    generation = Generation(cast("Models", engine), NoContentFilter())
+    generation = Generation(cast("Models", engine), content_filter or NoContentFilter())
     events: list[Json] = []
     spent: list[tuple[str, Usage]] = []
     run = Run(

@@ -223,10 +223,11 @@ class TranscriptionEngineSuite:
 
 
 class SpeechEngineSuite:
-    """What every `SpeechEngine` keeps; `voices` are two that it has."""
+    """What every `SpeechEngine` keeps; `voices` are two that it has, or the only one."""
 
-    voices: ClassVar[tuple[str, str]] = ("alloy", "onyx")
+    voices: ClassVar[tuple[str, ...]] = ("alloy", "onyx")
     knows_its_usage: ClassVar[bool] = True
+    is_repeatable: ClassVar[bool] = True
 
     @pytest.fixture
     def engine(self) -> SpeechEngine:
@@ -260,8 +261,8 @@ class SpeechEngineSuite:
 
     async def test_voices_differ(self, engine: SpeechEngine):
         asked = [self.utterance("Hello.", voice=voice) for voice in self.voices]
-        one, other = [(await spoken(engine.speak(one))).content for one in asked]
-        assert one != other
+        contents = [(await spoken(engine.speak(one))).content for one in asked]
+        assert len(set(contents)) == len(contents)
 
     async def test_a_voice_that_nobody_has_is_refused_with_those_there_are(self, engine: SpeechEngine):
         with pytest.raises(InvalidRequest, match=self.voices[0]) as refusal:
@@ -286,4 +287,6 @@ class SpeechEngineSuite:
 
     async def test_two_can_ask_at_once(self, engine: SpeechEngine):
         told = await asyncio.gather(*(spoken(engine.speak(self.utterance("Hello."))) for _ in range(2)))
-        assert len(told[0].content) == len(told[1].content) > 0
+        assert all(one.content for one in told)
+        if self.is_repeatable:
+            assert len(told[0].content) == len(told[1].content)

@@ -93,6 +93,21 @@ ANSWERS: list[tuple[str, str, Any]] = [
     ("tool calls", "AzureCreateChatCompletionResponse", whole(content=None, tool_calls=[CALL])),
     ("an answer with sources", "AzureCreateChatCompletionResponse", whole(context=CONTEXT, end_turn=True)),
     (
+        "a choice that the filter has blocked",
+        "AzureCreateChatCompletionResponse",
+        {
+            **whole(),
+            "choices": [
+                {
+                    "content_filter_results": {**HARMS, "violence": {"filtered": True, "severity": "high"}},
+                    "finish_reason": "content_filter",
+                    "index": 0,
+                    "logprobs": None,
+                }
+            ],
+        },
+    ),
+    (
         "the prompt's results in a stream",
         "AzureCreateChatCompletionStreamResponse",
         {

@@ -14,6 +14,7 @@ from contract.audio_engine_suites import (
     words_of,
 )
 from contract.engine_suites import ChatEngineSuite, CompletionEngineSuite, EmbeddingEngineSuite
+from contract.moderation_engine_suites import ImageModerationEngineSuite, ModerationEngineSuite
 from serving import Served, serving
 from smalt.core.settings import DeploymentSettings, Settings
 from smalt.engines.audio import Utterance
@@ -56,6 +57,20 @@ class TestCompletion(CompletionEngineSuite):
 
 
 class TestEmbedding(EmbeddingEngineSuite):
+    @pytest.fixture
+    def engine(self, light_engine: EchoEngine | UpstreamEngine) -> EchoEngine | UpstreamEngine:
+        return light_engine
+
+
+class TestModeration(ModerationEngineSuite):
+    violent = "I will do this: [[moderate violence=0.9]]."
+
+    @pytest.fixture
+    def engine(self, light_engine: EchoEngine | UpstreamEngine) -> EchoEngine | UpstreamEngine:
+        return light_engine
+
+
+class TestImageModeration(ImageModerationEngineSuite):
     @pytest.fixture
     def engine(self, light_engine: EchoEngine | UpstreamEngine) -> EchoEngine | UpstreamEngine:
         return light_engine

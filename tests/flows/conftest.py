@@ -47,6 +47,23 @@ def cramped_server(starter_data_dir: Path, tmp_path_factory: pytest.TempPathFact
         yield server
 
 
+PARROTS = """
+[content_filter.policies.answers]
+prompts = { hate = "off", sexual = "off", violence = "off", self_harm = "off", jailbreak = "off" }
+
+[deployments.parrot]
+engine = "echo"
+content_filter = "answers"
+"""
+
+
+@pytest.fixture(scope="session")
+def parrot_server(starter_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The starter models, and a model that repeats what it is told while only its answers are filtered."""
+    with serving_the_starter(starter_data_dir, tmp_path_factory.mktemp("parrot"), PARROTS) as server:
+        yield server
+
+
 def worker_bytes(data_dir: Path, name: str) -> int:
     """What a deployment's worker says that it will need."""
     settings = load_settings(data_dir=data_dir, offline=True)

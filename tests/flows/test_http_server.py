@@ -21,6 +21,7 @@ from smalt.core.settings import load_settings
 from smalt.http.answers import Json
 from smalt.http.event_stream import DONE, EventStream, data
 from smalt.http.routing import Router
+from smalt.models import Models
 
 
 class Body(BaseModel):
@@ -114,7 +115,8 @@ class Listening:
 @pytest.fixture
 async def listening(tmp_path: Path) -> AsyncIterator[Listening]:
     engine = Engine()
-    app = create_app(load_settings(data_dir=tmp_path, starter=False), models=object(), routers=[engine.router()])
+    settings = load_settings(data_dir=tmp_path, starter=False)
+    app = create_app(settings, models=Models(settings), routers=[engine.router()])
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)

@@ -7,6 +7,7 @@ import pytest
 
 from contract.audio_engine_suites import SpeechEngineSuite, TranscriptionEngineSuite, words_of
 from contract.engine_suites import ChatEngineSuite, CompletionEngineSuite, EmbeddingEngineSuite
+from piper_voices import joe
 from recordings import SENTENCES, Clip, sentence
 from smalt.core.settings import Settings, load_settings
 from smalt.engines.audio import SpeechEngine, TranscriptionEngine
@@ -20,7 +21,11 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def settings(starter_data_dir: Path) -> Settings:
-    return load_settings(data_dir=starter_data_dir, offline=True)
+    deployments = {
+        "joe": {"engine": "piper", "weights": {"model": str(joe()), "config": f"{joe()}.json"}},
+        "espeak": {"engine": "espeak_ng"},
+    }
+    return load_settings(data_dir=starter_data_dir, offline=True, deployments=deployments)
 
 
 @pytest.fixture(scope="module")
@@ -84,4 +89,25 @@ class TestSpeech(SpeechEngineSuite):
     @pytest.fixture
     async def engine(self, models: Models) -> AsyncIterator[SpeechEngine]:
         async with models.lease("kokoro-82m", SpeechEngine) as engine:
+            yield engine
+
+
+class TestPiper(SpeechEngineSuite):
+    voices = ("joe",)
+    # The voices are trained to say nothing twice in the same way.
+    is_repeatable = False
+
+    @pytest.fixture
+    async def engine(self, models: Models) -> AsyncIterator[SpeechEngine]:
+        async with models.lease("joe", SpeechEngine) as engine:
+            yield engine
+
+
+class TestEspeak(SpeechEngineSuite):
+    # A pause may be longer by some hundredths of a second, after what was said before.
+    is_repeatable = False
+
+    @pytest.fixture
+    async def engine(self, models: Models) -> AsyncIterator[SpeechEngine]:
+        async with models.lease("espeak", SpeechEngine) as engine:
             yield engine

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from smalt.engines.protocols import ChatEvent, CompletionEvent, Serving, Usage
+from smalt.engines.protocols import ChatDelta, ChatEvent, CompletionDelta, CompletionEvent, Serving, Usage
 from smalt.http.call import Call
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.completions import CreateCompletionRequest
@@ -50,7 +50,7 @@ class Tally:
             self.usage = event
         elif isinstance(event, Serving):
             self.model = event.model
-        else:
+        elif isinstance(event, (ChatDelta, CompletionDelta)):
             self.pieces += 1
 
     def used(self, body: Asked) -> Usage | None:

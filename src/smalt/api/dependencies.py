@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from smalt.api.generation import Generation
+from smalt.api.moderating import Moderator
 from smalt.jobs.queue import JobQueue
 from smalt.models import Models
 from smalt.store.blobs import Blobs
@@ -29,7 +30,13 @@ async def stored_completions(request: Request) -> StoredCompletions:
 async def generation(request: Request) -> Generation:
     """What generates answers, past the app's content filter."""
     state = request.app.state
-    return Generation(state.models, state.content_filter, state.rooms.ears)
+    return Generation(state.models, state.content_filter, state.rooms.ears, state.metrics)
+
+
+async def moderator(request: Request) -> Moderator:
+    """What asks moderation models."""
+    state = request.app.state
+    return Moderator(state.models, state.settings.content_filter.image_model)
 
 
 async def database(request: Request) -> Database:
@@ -60,6 +67,7 @@ async def data_sources(request: Request) -> "DataSources":
 ModelsDep = Annotated[Models, Depends(models)]
 StoredCompletionsDep = Annotated[StoredCompletions, Depends(stored_completions)]
 GenerationDep = Annotated[Generation, Depends(generation)]
+ModeratorDep = Annotated[Moderator, Depends(moderator)]
 DatabaseDep = Annotated[Database, Depends(database)]
 BlobsDep = Annotated[Blobs, Depends(blobs)]
 JobsDep = Annotated[JobQueue, Depends(jobs)]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from smalt.app.opening import Rooms
 from smalt.http.limits import open_limits
 from smalt.jobs.protocols import Handler, Sweep
-from smalt.safety.content_filter import NoContentFilter
 from smalt.store.containers import ExpiredContainers
 from smalt.store.files import ExpiredFiles
 from smalt.store.keys import Keys
@@ -68,7 +67,7 @@ def _responses(rooms: Rooms) -> "RespondHandler":
     return RespondHandler(
         Responses(rooms.database, rooms.jobs),
         Planner(rooms),
-        Generation(rooms.models, NoContentFilter(), rooms.ears),
+        Generation(rooms.models, rooms.content_filter, rooms.ears),
         JobSpending(UsageRecorder(rooms.database), open_limits(rooms.settings), Keys(rooms.database)),
         rooms.settings.responses,
     )

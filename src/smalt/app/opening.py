@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from smalt.retrieval.data_sources import DataSources
     from smalt.retrieval.protocols import ChunkIndex
     from smalt.retrieval.search import Search
+    from smalt.safety.policy_filter import PolicyFilter
     from smalt.tools.code_interpreter import CodeContainers
     from smalt.tools.mcp import McpClients
     from smalt.tools.web_search import WebClient
@@ -37,6 +38,13 @@ class Rooms:
     host: "EngineHost | None"
     models: "Models"
     _stack: AsyncExitStack
+
+    @cached_property
+    def content_filter(self) -> "PolicyFilter":
+        """Looks at prompts and answers."""
+        from smalt.safety.policy_filter import PolicyFilter
+
+        return PolicyFilter(self.settings.content_filter, self.models, self.database)
 
     @cached_property
     def ears(self) -> "Ears":

@@ -24,7 +24,6 @@ from smalt.http.logging import configure
 from smalt.http.metrics import Metrics
 from smalt.http.routing import include
 from smalt.http.usage import UsageMeter
-from smalt.safety.content_filter import NoContentFilter
 from smalt.store.keys import Keys
 from smalt.store.usage import UsageRecorder
 
@@ -39,6 +38,7 @@ LATE_GROUPS = {
     "containers": "/containers",
     "conversations": "/conversations",
     "files": "/files",
+    "moderations": "/moderations",
     "responses": "/responses",
     "search_service": "/indexes",
     "uploads": "/uploads",
@@ -87,7 +87,6 @@ def create_app(
     app.state.settings = settings
     app.state.host_socket = host_socket
     app.state.models = models
-    app.state.content_filter = NoContentFilter()
     app.state.stopping = Stopping()
     app.state.metrics = Metrics(settings)
     app.state.limits = open_limits(settings)
@@ -124,6 +123,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         rooms = await open_rooms(settings, stack, host_socket=state.host_socket, models=state.models)
         state.rooms = rooms
         state.host, state.database, state.models = rooms.host, rooms.database, rooms.models
+        state.content_filter = rooms.content_filter
+        await state.content_filter.check_blocklists()
         state.usage = await stack.enter_async_context(UsageRecorder(state.database))
         state.keys = Keys(state.database)
         state.authentication = Authentication(settings.auth, state.keys, _tokens(settings))

@@ -1,6 +1,7 @@
 """What `smalt serve` prints when it is ready."""
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "SMALT_API_KEY"
 STARTER_CHAT = "gpt-4o-mini"
+CHATLESS = re.compile("embedding|moderation")
+"""In the names of engines that cannot chat, for a deployment that does not say what it can."""
 
 
 def banner(settings: "Settings", base_url: str, secret: str | None) -> str:
@@ -54,7 +57,7 @@ def chat_model(settings: "Settings") -> str | None:
         return STARTER_CHAT
     for name, deployment in settings.deployments.items():
         can = deployment.abilities
-        if "chat_completion" in can if can is not None else "embedding" not in deployment.engine:
+        if "chat_completion" in can if can is not None else not CHATLESS.search(deployment.engine):
             return name
     return None
 

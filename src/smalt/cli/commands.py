@@ -2,10 +2,11 @@
 
 import typer
 
-from smalt.cli import bench, jobs, keys, models, prompts
+from smalt.cli import bench, blocklists, jobs, keys, models, prompts, protected
 from smalt.cli.chat import chat
 from smalt.cli.doctor import doctor
 from smalt.cli.migrate import migrate
+from smalt.cli.moderate import moderate
 from smalt.cli.options import ConfigOption, use_config
 from smalt.cli.serve import serve
 from smalt.cli.speak import speak
@@ -31,10 +32,13 @@ app.command()(serve)
 app.command()(chat)
 app.command()(transcribe)
 app.command()(speak)
+app.command()(moderate)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(prompts.app, name="prompts")
+app.add_typer(blocklists.app, name="blocklists")
+app.add_typer(protected.app, name="protected")
 app.command()(usage)
 app.command()(doctor)
 app.command()(migrate)

@@ -59,6 +59,7 @@ def run(settings: Settings) -> None:
         address = base_url(host, port_of(bound))
         with claiming(settings.data_dir, address):
             migrate_database(settings)
+            asyncio.run(_check_content_filter(settings))
             _pull_starter(settings)
             _serve(settings, bound, address)
 
@@ -71,6 +72,18 @@ def _check_deployments(settings: Settings) -> None:
         Catalog(settings)
     except ApiError as error:
         refuse(f"The settings are wrong: {error.message}")
+
+
+async def _check_content_filter(settings: Settings) -> None:
+    """Find policies, models and block lists that the content filter's settings name and that there are not."""
+    from smalt.models import Models
+    from smalt.safety.policy_filter import PolicyFilter
+
+    async with open_database(settings) as database:
+        try:
+            await PolicyFilter(settings.content_filter, Models(settings), database).check_blocklists()
+        except ApiError as error:
+            refuse(f"The settings are wrong: {error.message}")
 
 
 def _pull_starter(settings: Settings) -> None:

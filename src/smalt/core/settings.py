@@ -223,6 +223,82 @@ class AudioSettings(Section):
     )
 
 
+Severity = Literal["off", "annotate", "low", "medium", "high"]
+"""What is done about a harm: nothing, telling of it, or blocking at and above a severity."""
+
+Detection = Literal["off", "annotate", "block"]
+"""What is done about something that is there or not."""
+
+
+class PromptPolicySettings(Section):
+    """What prompts are looked at for."""
+
+    hate: Severity = Field(default="medium", description="Hate and harassment.")
+    sexual: Severity = Field(default="medium", description="Sexual content.")
+    violence: Severity = Field(default="medium", description="Violence.")
+    self_harm: Severity = Field(default="medium", description="Self-harm.")
+    profanity: Detection = Field(default="off", description="Swear words.")
+    jailbreak: Detection = Field(default="block", description="Attempts of users to undo the model's instructions.")
+    indirect_attack: Detection = Field(
+        default="off", description="Instructions hidden in documents and in results of tools."
+    )
+
+
+class AnswerPolicySettings(Section):
+    """What answers are looked at for."""
+
+    hate: Severity = Field(default="medium", description="Hate and harassment.")
+    sexual: Severity = Field(default="medium", description="Sexual content.")
+    violence: Severity = Field(default="medium", description="Violence.")
+    self_harm: Severity = Field(default="medium", description="Self-harm.")
+    profanity: Detection = Field(default="off", description="Swear words.")
+    protected_material_text: Detection = Field(
+        default="block", description="Texts of the operator's index; absent while it holds none."
+    )
+    protected_material_code: Detection = Field(
+        default="annotate", description="Code of the operator's index; absent while it holds none."
+    )
+    ungrounded_material: Detection = Field(
+        default="off", description="What an answer On Your Data says and its documents do not."
+    )
+
+
+class ContentPolicySettings(Section):
+    """One policy: `[content_filter.policies.NAME]`."""
+
+    mode: Literal["buffered", "asynchronous"] = Field(
+        default="buffered",
+        description="Text leaves after it was looked at, or (asynchronous) at once, and is told of later.",
+    )
+    prompts: PromptPolicySettings = Field(default_factory=PromptPolicySettings)
+    answers: AnswerPolicySettings = Field(default_factory=AnswerPolicySettings)
+    blocklists: list[str] = Field(
+        default_factory=list[str], description="Block lists (smalt blocklists) that prompts and answers must not match."
+    )
+
+
+class ContentFilterSettings(Section):
+    """What prompts and answers are looked at for, and what is done then."""
+
+    enabled: bool = Field(
+        default=True, description="Filter as policies say; the policy default is that of Azure's paths."
+    )
+    moderation_model: str = Field(
+        default="omni-moderation-latest", description="The deployment or alias that scores texts."
+    )
+    image_model: str = Field(default="image-moderation", description="The deployment or alias that scores pictures.")
+    guard_model: str | None = Field(
+        default=None, description="A chat deployment of the Llama Guard kind that judges texts beside moderation_model."
+    )
+    on_failure: Literal["pass", "refuse"] = Field(
+        default="pass", description="When nothing can judge: answer with results that say so, as Azure does, or 503."
+    )
+    policies: dict[str, ContentPolicySettings] = Field(
+        default_factory=dict[str, ContentPolicySettings],
+        description="Policies that deployments may name; one named default replaces the built-in one.",
+    )
+
+
 class LogSettings(Section):
     """What is written to standard error."""
 
@@ -238,7 +314,18 @@ class DeploymentSettings(Section):
     engine: str = Field(description="An engine's entry point: llama_cpp, onnx_embedding, upstream, echo, …")
     model: str | None = Field(default=None, description="The name answers carry; the upstream's own name for it.")
     abilities: (
-        list[Literal["chat_completion", "completion", "embeddings", "audio_transcription", "audio_speech"]] | None
+        list[
+            Literal[
+                "chat_completion",
+                "completion",
+                "embeddings",
+                "audio_transcription",
+                "audio_speech",
+                "moderation",
+                "image_moderation",
+            ]
+        ]
+        | None
     ) = Field(default=None, description="What it can do; the engine's usual abilities when absent.")
     weights: dict[str, str] = Field(
         default_factory=dict[str, str],
@@ -248,6 +335,10 @@ class DeploymentSettings(Section):
     base_url: str | None = Field(default=None, description="Address of the OpenAI-compatible server (engine upstream).")
     api_key: SecretStr | None = Field(default=None, description="Key for base_url; rather set it in the environment.")
     options: dict[str, Any] = Field(default_factory=dict[str, Any], description="The engine's own options.")
+    content_filter: str | None = Field(
+        default=None,
+        description="A policy of [content_filter.policies], for every path; none for no filter; the default if absent.",
+    )
 
 
 class Settings(BaseSettings):
@@ -273,6 +364,7 @@ class Settings(BaseSettings):
     responses: ResponseSettings = Field(default_factory=ResponseSettings)
     web_search: WebSearchSettings = Field(default_factory=WebSearchSettings)
     audio: AudioSettings = Field(default_factory=AudioSettings)
+    content_filter: ContentFilterSettings = Field(default_factory=ContentFilterSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     deployments: dict[str, DeploymentSettings] = Field(default_factory=dict[str, DeploymentSettings])
     aliases: dict[str, str] = Field(default_factory=dict[str, str], description="Another name for a deployment.")

@@ -59,6 +59,8 @@ class ChatDelta:
     tool_calls: tuple[ToolCallDelta, ...] = ()
     logprobs: tuple[TokenLogprob, ...] | None = None
     finish_reason: FinishReason | None = None
+    judged: Mapping[str, Any] | None = None
+    """What the content filter found in the stretch of text that ends here; engines leave it alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class CompletionDelta:
     text: str = ""
     logprobs: tuple[TokenLogprob, ...] | None = None
     finish_reason: FinishReason | None = None
+    judged: Mapping[str, Any] | None = None
+    """What the content filter found in the stretch of text that ends here; engines leave it alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,33 @@ class Usage:
     rejected_prediction_tokens: int = 0
 
 
-ChatEvent = Serving | ChatDelta | Usage
-CompletionEvent = Serving | CompletionDelta | Usage
+@dataclass(frozen=True, slots=True)
+class PromptJudged:
+    """What the content filter found in the prompts, as the reference's `prompt_filter_results`. Sent once, first."""
+
+    results: Sequence[Mapping[str, Any]]
+    is_asynchronous: bool = False
+    """Whether the answer is looked at while it goes out, so that deltas have no results and late ones come."""
+
+
+@dataclass(frozen=True, slots=True)
+class LateJudgement:
+    """What the content filter found in text that has gone out already; only an asynchronous filter sends it.
+
+    The offsets are characters of the choice's text; `finish_reason` is there when the filter would have stopped it.
+    """
+
+    choice: int
+    results: Mapping[str, Any]
+    check_offset: int
+    start_offset: int
+    end_offset: int
+    finish_reason: FinishReason | None = None
+
+
+Judgement = PromptJudged | LateJudgement
+ChatEvent = Serving | ChatDelta | Usage | Judgement
+CompletionEvent = Serving | CompletionDelta | Usage | Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +176,31 @@ class EmbeddingEngine(Protocol):
         ...
 
 
+Scores = Mapping[str, float]
+"""Category to probability, 0 to 1. Text: OpenAI's 13 categories, and `jailbreak`, `indirect_attack`, `profanity`."""
+
+
+@runtime_checkable
+class ModerationEngine(Protocol):
+    """Judges texts."""
+
+    async def moderate(self, texts: Sequence[str]) -> Sequence[Scores]:
+        """The scores of every text, in order; a category that the engine knows nothing of is absent."""
+        ...
+
+
+@runtime_checkable
+class ImageModerationEngine(Protocol):
+    """Judges pictures."""
+
+    async def moderate_images(self, images: Sequence[bytes]) -> Sequence[Scores]:
+        """The scores of every encoded picture (PNG, JPEG, WebP, GIF), in order.
+
+        Raises `InvalidRequest` for what is no picture.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TokenStarts:
     """Where the tokens of a text begin: characters, ascending, and a 1 for each token that begins a word.
@@ -173,7 +227,8 @@ class Deployment:
 
     `weights` maps a role ("model", "tokenizer") to a file or folder on disk; empty for engines without weights.
     `model` is the name that answers carry. `abilities` are the reference's words: chat_completion, completion,
-    embeddings, and audio_transcription and audio_speech, for which it has none.
+    embeddings, and audio_transcription, audio_speech, moderation and image_moderation, for which it has none.
+    `content_filter` names the policy that the operator gave it.
     """
 
     name: str
@@ -183,6 +238,7 @@ class Deployment:
     weights: Mapping[str, str] = field(default_factory=dict[str, str])
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     created: int = 0
+    content_filter: str | None = None
 
 
 @dataclass(frozen=True)

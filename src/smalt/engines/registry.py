@@ -6,7 +6,14 @@ from typing import Final
 from smalt.core.errors import MissingExtra, NotInstalled
 from smalt.engines.audio import SpeechEngine, TranscriptionEngine
 from smalt.engines.extras import DISTRIBUTION, install_command, missing_packages
-from smalt.engines.protocols import ChatEngine, CompletionEngine, EmbeddingEngine, Engine
+from smalt.engines.protocols import (
+    ChatEngine,
+    CompletionEngine,
+    EmbeddingEngine,
+    Engine,
+    ImageModerationEngine,
+    ModerationEngine,
+)
 
 GROUP: Final = "smalt.engines"
 
@@ -16,6 +23,8 @@ ABILITIES: Final = {
     "embeddings": EmbeddingEngine,
     "audio_transcription": TranscriptionEngine,
     "audio_speech": SpeechEngine,
+    "moderation": ModerationEngine,
+    "image_moderation": ImageModerationEngine,
 }
 """The reference's word for each ability, and the protocol an engine has it by."""
 

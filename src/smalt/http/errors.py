@@ -31,6 +31,7 @@ from smalt.http.refusals import (
     WrongKey,
 )
 from smalt.http.validation import invalid_request
+from smalt.safety.content_filter import PromptFiltered
 
 logger = logging.getLogger("smalt.http")
 
@@ -47,7 +48,7 @@ def answer(error: Exception, call: Call) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     log_unexpected(error, call)
     told = translated(error, call)
-    headers = {**told.headers, **_challenge(told, call)}
+    headers = {**told.headers, **_challenge(told, call), **_azure_headers(told, call)}
     body = orjson.dumps(_envelope(told, call))
     status = search_service.status_of(told) if call.mount == "search" else told.status
     return Response(body, status, headers, media_type="application/json")
@@ -94,23 +95,44 @@ def _challenge(error: ApiError, call: Call) -> Mapping[str, str]:
     return {"www-authenticate": 'Bearer realm="OpenAI API"'}
 
 
+def _azure_headers(error: ApiError, call: Call) -> Mapping[str, str]:
+    if not isinstance(error, PromptFiltered) or not call.is_azure:
+        return {}
+    return {
+        "ms-azureml-model-error-reason": "model_error",
+        "ms-azureml-model-error-statuscode": str(error.status),
+        "x-ms-rai-invoked": "true",
+    }
+
+
 def _envelope(error: ApiError, call: Call) -> dict[str, Any]:
     if call.mount == "search":
         return search_service.envelope(error)
     if not call.is_azure:
         return {**_openai_envelope(error), **error.beside}
+    return _azure_envelope(error, call)
+
+
+def _azure_envelope(error: ApiError, call: Call) -> dict[str, Any]:
     if isinstance(error, AuthenticationFailed):
         return _azure_gate_envelope(error)
+    if isinstance(error, PromptFiltered):
+        return _filtered_envelope(error)
     code = _azure_code(error)
-    if code is None and _is_on_your_data(error, call):
-        return _on_your_data_envelope(error, call)
-    if code is None:
-        return _openai_envelope(error)
-    return {"error": {"code": code, "message": _azure_message(error)}}
+    if code is not None:
+        return {"error": {"code": code, "message": _azure_message(error)}}
+    return _on_your_data_envelope(error, call) if _is_on_your_data(error, call) else _openai_envelope(error)
 
 
 def _openai_envelope(error: ApiError) -> dict[str, Any]:
     return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
+
+
+def _filtered_envelope(error: PromptFiltered) -> dict[str, Any]:
+    """What the content filter found stands within the error, in the order in which Azure writes it."""
+    found = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": error.results}
+    told = {"message": error.message, "type": None, "param": error.param, "code": error.code}
+    return {"error": {**told, "status": error.status, "innererror": found}}
 
 
 def _azure_gate_envelope(error: AuthenticationFailed) -> dict[str, Any]:

@@ -72,6 +72,12 @@ class Metrics:
             "smalt_first_chunk_seconds", "Time to a stream's first chunk.", place, registry=registry, buckets=SECONDS
         )
         self._tokens = Counter("smalt_tokens", "Tokens by model and kind.", ["model", "kind"], registry=registry)
+        self._filtered = Counter(
+            "smalt_content_filtered",
+            "Prompts and choices that the content filter blocked.",
+            ["deployment", "side", "category"],
+            registry=registry,
+        )
         self._at_work = Gauge(
             "smalt_requests_at_work", "Requests being answered now.", registry=registry, multiprocess_mode="livesum"
         )
@@ -95,6 +101,10 @@ class Metrics:
         self._of(self._tokens, model, "prompt").inc(tokens.prompt_tokens)
         self._of(self._tokens, model, "completion").inc(tokens.completion_tokens)
         self._of(self._tokens, model, "cached").inc(tokens.cached_tokens)
+
+    def filtered(self, deployment: str, side: str, category: str) -> None:
+        """Count a prompt or a choice that was blocked for a category."""
+        self._of(self._filtered, deployment, side, category).inc()
 
     def _of(self, metric: Labelled, *labels: str) -> Any:
         """The child of a metric; the library's own look-up is five times slower than a dict's."""

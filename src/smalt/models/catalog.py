@@ -95,7 +95,14 @@ def _starting(name: str, made: StarterDeployment) -> Entry:
 def _entry(name: str, made: DeploymentSettings, settings: Settings) -> Entry:
     connection = {"base_url": made.base_url, "api_key": made.api_key}
     options = {**made.options, **{key: value for key, value in connection.items() if value is not None}}
-    deployment = Deployment(name, made.engine, made.model or name, _abilities(made, settings), options=options)
+    deployment = Deployment(
+        name,
+        made.engine,
+        made.model or name,
+        _abilities(made, settings),
+        options=options,
+        content_filter=made.content_filter,
+    )
     try:
         entry = _with_weights(deployment, made.weights, made.sha256)
     except (NotFound, InvalidRequest) as error:

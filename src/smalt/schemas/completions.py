@@ -95,7 +95,7 @@ class CreateCompletionResponse(Wire):
     """A text completion, or a chunk of one."""
 
     id: str
-    object: Literal["text_completion"]
+    object: Literal["text_completion", ""]
     created: int
     model: str
     choices: list[CompletionChoice]

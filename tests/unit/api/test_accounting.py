@@ -8,10 +8,20 @@ from typing import Any
 
 import pytest
 
+from smalt.api.accounting import Tally
 from smalt.api.chat.chunks import ChunkStamper, ChunkStyle
 from smalt.api.generation import Generation, spelled
 from smalt.core.errors import EngineFailed
-from smalt.engines.protocols import ChatDelta, ChatEngine, ChatEvent, Serving, Usage
+from smalt.engines.protocols import (
+    ChatDelta,
+    ChatEngine,
+    ChatEvent,
+    Deployment,
+    LateJudgement,
+    PromptJudged,
+    Serving,
+    Usage,
+)
 from smalt.http.call import Call
 from smalt.safety.content_filter import NoContentFilter
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
@@ -46,6 +56,9 @@ class Lender:
     def __init__(self, engine: Teller) -> None:
         self.engine = engine
         self.is_lent = False
+
+    def find(self, name: str) -> Deployment:
+        return Deployment(name, "teller", name, frozenset({"chat_completion"}))
 
     @asynccontextmanager
     async def lease(self, name: str, ability: type[Any]) -> AsyncGenerator[Any]:
@@ -99,3 +112,10 @@ async def test_what_was_never_begun_costs_nothing():
     with pytest.raises(EngineFailed, match="finish reason"):
         await anext(stream)
     assert recorder.spent_ == []
+
+
+def test_what_the_filter_says_is_no_piece_of_the_answer():
+    tally = Tally("m")
+    tally.see(PromptJudged([]))
+    tally.see(LateJudgement(0, {}, 0, 0, 1))
+    assert (tally.pieces, tally.used(BODY)) == (0, None)

@@ -1,52 +1,106 @@
 """A content filter looks at prompts before an engine does, and at the stream before a client does."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from smalt.api.chat.completion import ChatCompletions
 from smalt.api.chat.folding import ChatFold
 from smalt.api.chat.speaking import Speakers
+from smalt.api.chat.spelling import spelling
 from smalt.api.completions.chunks import CompletionStamper
 from smalt.api.completions.folding import CompletionFold
-from smalt.api.generation import Generation, folded
+from smalt.api.generation import Chunk, Generation, folded
+from smalt.api.moderating import Moderator
+from smalt.core.errors import ModelNotFound, UnsupportedParameter
 from smalt.core.settings import AudioSettings, DeploymentSettings, RetrievalSettings, Settings
-from smalt.engines.protocols import ChatDelta, CompletionDelta, CompletionEngine
+from smalt.engines.protocols import (
+    ChatDelta,
+    CompletionDelta,
+    CompletionEngine,
+    Deployment,
+    LateJudgement,
+    PromptJudged,
+    Usage,
+)
 from smalt.http.call import Call
 from smalt.models import Models
 from smalt.retrieval.data_sources import DataSources
-from smalt.safety.content_filter import Event, NoContentFilter, PromptFiltered
+from smalt.safety.content_filter import Asked, Event, NoContentFilter, PromptFiltered
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.completions import CreateCompletionRequest
+from smalt.schemas.vocabulary import check_answer
 from smalt.store.spoken_answers import SpokenAnswers
 from smalt.store.stored_completions import StoredCompletions
 
+SAFE = {"violence": {"filtered": False, "severity": "safe"}}
+GRAVE = {"violence": {"filtered": True, "severity": "high"}}
 
-class WordFilter:
-    """Refuses prompts with the word bomb, and ends a choice before the word banana."""
 
-    async def check_prompt(self, body: AzureCreateChatCompletionRequest | CreateCompletionRequest) -> None:
-        if "bomb" in body.model_dump_json(include={"messages", "prompt"}):
-            raise PromptFiltered("it has the word bomb")
+class WordChecks:
+    """Refuses prompts with the word bomb; ends a choice before the word banana, or after it when it is late."""
+
+    def __init__(self, *, tells: bool, is_asynchronous: bool) -> None:
+        self.tells = tells
+        self.is_asynchronous = is_asynchronous
+
+    async def judge(self, asked: Asked, documents: Sequence[str] = ()) -> PromptJudged | None:
+        assert not documents
+        if "bomb" in asked.model_dump_json(include={"messages", "prompt"}):
+            raise PromptFiltered(GRAVE)
+        prompts = asked.prompt if isinstance(asked, CreateCompletionRequest) else None
+        results = [
+            {"prompt_index": index, "content_filter_results": SAFE}
+            for index in range(len(prompts) if isinstance(prompts, list) else 1)
+        ]
+        return PromptJudged(results, self.is_asynchronous) if self.tells else None
 
     async def watch(self, events: AsyncIterator[Event]) -> AsyncGenerator[Event]:
         ended: set[int] = set()
         async for event in events:
-            if isinstance(event, ChatDelta) and "banana" in (event.content or ""):
-                ended.add(event.choice)
-                yield ChatDelta(event.choice, finish_reason="content_filter")
-            elif isinstance(event, CompletionDelta) and "banana" in event.text:
-                yield CompletionDelta(event.choice, finish_reason="content_filter")
-            else:
+            if not isinstance(event, ChatDelta | CompletionDelta) or event.choice in ended:
+                if isinstance(event, Usage):
+                    yield event
+                continue
+            text = event.content if isinstance(event, ChatDelta) else event.text
+            if "banana" not in (text or ""):
+                yield self._judged(event)
+                continue
+            ended.add(event.choice)
+            if self.is_asynchronous:
                 yield event
+                yield LateJudgement(event.choice, GRAVE, 0, 0, 10, "content_filter")
+            else:
+                yield type(event)(event.choice, finish_reason="content_filter", judged=GRAVE if self.tells else None)
+
+    def _judged(self, event: Any) -> Any:
+        if not self.tells or self.is_asynchronous or event.finish_reason:
+            return event
+        return type(event)(**{name: getattr(event, name) for name in event.__slots__} | {"judged": SAFE})
+
+
+class WordFilter:
+    def __init__(self, *, is_asynchronous: bool = False) -> None:
+        self.is_asynchronous = is_asynchronous
+
+    def checks(self, deployment: Deployment, *, is_azure: bool) -> WordChecks:
+        assert deployment.name == "echo"
+        return WordChecks(tells=is_azure, is_asynchronous=self.is_asynchronous)
+
+
+class Counted(Counter[tuple[str, str, str]]):
+    def filtered(self, deployment: str, side: str, category: str) -> None:
+        self[deployment, side, category] += 1
 
 
 @pytest.fixture
 async def models(tmp_path: Path) -> AsyncIterator[Models]:
-    settings = Settings(data_dir=tmp_path, starter=False, deployments={"echo": DeploymentSettings(engine="echo")})
-    models = Models(settings)
+    deployments = {"echo": DeploymentSettings(engine="echo"), "broken": DeploymentSettings(engine="echo")}
+    models = Models(Settings(data_dir=tmp_path, starter=False, deployments=deployments, aliases={"gpt": "echo"}))
     yield models
     await models.close()
 
@@ -56,50 +110,210 @@ def call() -> Call:
     return Call("azure_v1", "POST", "/chat/completions", "request")
 
 
-def chat(text: str, n: int = 1) -> AzureCreateChatCompletionRequest:
-    body = {"model": "echo", "messages": [{"role": "user", "content": text}], "n": n}
+@pytest.fixture
+def openai_call() -> Call:
+    return Call("openai_v1", "POST", "/chat/completions", "request")
+
+
+def chat(text: str, **fields: Any) -> AzureCreateChatCompletionRequest:
+    body = {"model": "echo", "messages": [{"role": "user", "content": text}], **fields}
     return AzureCreateChatCompletionRequest.model_validate(body)
 
 
-async def answer(models: Models, call: Call, body: AzureCreateChatCompletionRequest) -> dict[str, object]:
-    data_sources = DataSources(RetrievalSettings(), models)
-    speakers = Speakers(models, AudioSettings(), SpokenAnswers(None, seconds=60))
-    completions = ChatCompletions(Generation(models, WordFilter()), StoredCompletions(None), data_sources, speakers)
-    return await folded(completions.chunks(body, call), ChatFold())
+def chunks(
+    models: Models,
+    call: Call,
+    body: AzureCreateChatCompletionRequest,
+    *,
+    is_asynchronous: bool = False,
+    counted: Counted | None = None,
+) -> AsyncGenerator[Chunk]:
+    completions = ChatCompletions(
+        Generation(models, WordFilter(is_asynchronous=is_asynchronous), meter=counted),
+        StoredCompletions(None),
+        DataSources(RetrievalSettings(), models),
+        Speakers(models, AudioSettings(), SpokenAnswers(None, seconds=60)),
+        Moderator(models, "image-moderation"),
+    )
+    return completions.chunks(body, call)
+
+
+async def answer(models: Models, call: Call, body: AzureCreateChatCompletionRequest, **fields: Any) -> Chunk:
+    told = await folded(chunks(models, call, body, **fields), ChatFold())
+    check_answer("AzureCreateChatCompletionResponse", told)
+    return told
+
+
+async def streamed(models: Models, call: Call, body: AzureCreateChatCompletionRequest, **fields: Any) -> list[Chunk]:
+    told = [chunk async for chunk in chunks(models, call, body, **fields)]
+    for chunk in told:
+        check_answer("AzureCreateChatCompletionStreamResponse", chunk)
+    return told
 
 
 async def test_a_refused_prompt_never_reaches_the_engine(models: Models, call: Call):
+    counted = Counted()
     with pytest.raises(PromptFiltered, match="content management policy") as refusal:
-        await answer(models, call, chat("a bomb"))
+        await answer(models, call, chat("a bomb"), counted=counted)
     assert (refusal.value.status, refusal.value.code, refusal.value.param) == (400, "content_filter", "prompt")
     assert call.model is None
+    assert counted == {("echo", "prompt", "violence"): 1}
 
 
-async def test_a_watched_answer_ends_with_its_reason_and_keeps_its_usage(models: Models, call: Call):
-    body = chat("one banana two", n=2)
-    told = await answer(models, call, body)
-    assert [choice["message"]["content"] for choice in told["choices"]] == ["one", "one"]
-    assert {choice["finish_reason"] for choice in told["choices"]} == {"content_filter"}
+async def test_a_blocked_choice_has_no_message_and_the_usage_is_whole(models: Models, call: Call):
+    counted = Counted()
+    told = await answer(models, call, chat("one banana two", n=2, model="gpt"), counted=counted)
+    assert told["choices"] == [
+        {"index": index, "finish_reason": "content_filter", "logprobs": None, "content_filter_results": GRAVE}
+        for index in range(2)
+    ]
+    assert told["prompt_filter_results"] == [{"prompt_index": 0, "content_filter_results": SAFE}]
     assert told["usage"]["completion_tokens"] == 6
+    assert told["id"].startswith("chatcmpl-")
+    assert counted == {("echo", "completion", "violence"): 2}
 
 
-async def test_text_completions_pass_the_same_filter(models: Models, call: Call):
-    body = CreateCompletionRequest(model="echo", prompt="one banana two")
-    chunks = Generation(models, WordFilter()).chunks(
+async def test_where_results_are_not_told_a_blocked_choice_keeps_what_was_let_through(
+    models: Models, openai_call: Call
+):
+    counted = Counted()
+    told = await answer(models, openai_call, chat("one banana two"), counted=counted)
+    (choice,) = told["choices"]
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("one", "content_filter")
+    assert "content_filter_results" not in choice
+    assert "prompt_filter_results" not in told
+    assert counted == {("echo", "completion", "unknown"): 1}
+
+
+async def test_a_stream_begins_with_the_prompt_and_every_piece_says_what_was_found(models: Models, call: Call):
+    told = await streamed(models, call, chat("one two", stream=True, stream_options={"include_usage": True}))
+    prompts = [{"prompt_index": 0, "content_filter_results": SAFE}]
+    assert told[0] == {
+        "choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": prompts,
+    }  # fmt: skip
+    assert [choice["content_filter_results"] for chunk in told for choice in chunk["choices"]] == [{}, SAFE, SAFE, {}]
+    assert told[-1]["usage"]["completion_tokens"] == 2
+
+
+async def test_a_stream_on_the_other_mount_says_nothing_of_it(models: Models, openai_call: Call):
+    told = await streamed(models, openai_call, chat("one two", stream=True))
+    assert "content_filter_results" not in str(told)
+    assert all(chunk["choices"] for chunk in told)
+
+
+async def test_nothing_is_shown_behind_the_line(models: Models, call: Call):
+    told = await streamed(models, call, chat("one banana two", stream=True))
+    assert "".join(choice["delta"].get("content", "") for chunk in told for choice in chunk["choices"]) == "one"
+    (last,) = told[-1]["choices"]
+    assert (last["finish_reason"], last["delta"], last["content_filter_results"]) == ("content_filter", {}, GRAVE)
+
+
+async def test_late_results_have_chunks_of_their_own(models: Models, call: Call):
+    body = chat("one banana two", stream=True, stream_options={"include_usage": True})
+    told = await streamed(models, call, body, is_asynchronous=True)
+    words, late, usage = told[1:-2], told[-2], told[-1]
+    assert not any("content_filter_results" in choice for chunk in words for choice in chunk["choices"])
+    assert late == {
+        "choices": [
+            {
+                "content_filter_offsets": {"check_offset": 0, "start_offset": 0, "end_offset": 10},
+                "content_filter_results": GRAVE,
+                "finish_reason": "content_filter",
+                "index": 0,
+            }
+        ],
+        "created": 0,
+        "id": "",
+        "model": "",
+        "object": "",
+    }
+    assert usage["usage"]["completion_tokens"] == 3
+
+
+async def test_a_whole_answer_waits_for_late_results(models: Models, call: Call):
+    (choice,) = (await answer(models, call, chat("one banana two"), is_asynchronous=True))["choices"]
+    assert (choice["finish_reason"], choice["content_filter_results"]) == ("content_filter", GRAVE)
+    assert "message" not in choice
+
+
+async def test_results_are_never_told_on_the_chunks_of_tool_calls(models: Models, call: Call):
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+    told = await streamed(models, call, chat("call look {}", tools=[tool], stream=True))
+    pieces = [choice for chunk in told for choice in chunk["choices"]]
+    assert {str(piece["content_filter_results"]) for piece in pieces if "tool_calls" in piece["delta"]} == {"{}"}
+    assert (pieces[-1]["finish_reason"], pieces[-1]["content_filter_results"]) == ("tool_calls", SAFE)
+
+
+async def test_azure_writes_its_keys_in_order_and_openai_does_not(models: Models, call: Call, openai_call: Call):
+    told = await answer(models, call, chat("one"))
+    written = spelling(call)(told)
+    assert orjson.loads(written) == told
+    keys = list(orjson.loads(written))
+    assert keys == sorted(keys)
+    assert b'"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{' in written
+    assert b'"choices":[{"content_filter_results":{' in written
+    assert spelling(openai_call)(told) == orjson.dumps(told)
+
+
+async def test_a_failure_to_begin_comes_before_what_is_said_of_the_prompt(models: Models, call: Call):
+    told = chunks(models, call, chat("one", stream=True, logit_bias={"1": 1.0}))
+    with pytest.raises(UnsupportedParameter):
+        await anext(told)
+
+
+async def test_an_unknown_model_is_not_looked_at(models: Models, call: Call):
+    with pytest.raises(ModelNotFound):
+        await answer(models, call, chat("a bomb", model="nobody"))
+
+
+def completion(models: Models, call: Call, body: CreateCompletionRequest, **fields: bool) -> AsyncGenerator[Chunk]:
+    return Generation(models, WordFilter(**fields)).chunks(
         body,
         CompletionEngine,
         lambda engine: engine.complete(body),
         stamper=CompletionStamper(body, model="echo"),
         call=call,
     )
-    choice = (await folded(chunks, CompletionFold()))["choices"][0]
+
+
+async def test_text_completions_pass_the_same_filter(models: Models, call: Call, openai_call: Call):
+    body = CreateCompletionRequest(model="echo", prompt="one banana two")
+    told = await folded(completion(models, call, body), CompletionFold())
+    check_answer("CreateCompletionResponse", told)
+    (choice,) = told["choices"]
+    assert (choice["text"], choice["finish_reason"]) == ("", "content_filter")
+    assert choice["content_filter_results"] == GRAVE
+    told = await folded(completion(models, openai_call, body), CompletionFold())
+    (choice,) = told["choices"]
     assert (choice["text"], choice["finish_reason"]) == ("one", "content_filter")
 
 
-async def test_without_a_filter_the_events_are_the_engines_own():
-    async def events() -> AsyncGenerator[ChatDelta]:
-        yield ChatDelta(content="banana")
+async def test_every_prompt_of_a_completion_has_results_of_its_own(models: Models, call: Call):
+    body = CreateCompletionRequest(model="echo", prompt=["one", "two banana"], n=2)
+    told = await folded(completion(models, call, body), CompletionFold())
+    check_answer("CreateCompletionResponse", told)
+    assert [prompt["prompt_index"] for prompt in told["prompt_filter_results"]] == [0, 1]
+    assert [choice["finish_reason"] for choice in told["choices"]] == ["stop", "stop", *["content_filter"] * 2]
+    assert [choice["content_filter_results"] for choice in told["choices"]] == [SAFE, SAFE, GRAVE, GRAVE]
 
-    async with aclosing(events()) as told:
-        assert NoContentFilter().watch(told) is told
-    await NoContentFilter().check_prompt(chat("bomb"))
+
+async def test_a_streamed_completion_tells_of_its_prompts_first(models: Models, call: Call):
+    body = CreateCompletionRequest(model="echo", prompt="one two", stream=True)
+    told = [chunk async for chunk in completion(models, call, body)]
+    for chunk in told:
+        check_answer("CreateCompletionResponse", chunk)
+    assert list(told[0]) == ["id", "object", "created", "model", "prompt_filter_results", "choices"]
+    assert [choice["content_filter_results"] for chunk in told for choice in chunk["choices"]] == [SAFE, SAFE, {}]
+
+
+async def test_late_results_of_a_completion_end_it(models: Models, call: Call):
+    body = CreateCompletionRequest(model="echo", prompt="one banana two", stream=True)
+    told = [chunk async for chunk in completion(models, call, body, is_asynchronous=True)]
+    (late,) = told[-1]["choices"]
+    assert (late["finish_reason"], late["content_filter_results"]) == ("content_filter", GRAVE)
+    assert not any("content_filter_results" in choice for chunk in told[:-1] for choice in chunk["choices"])
+    assert "two" not in "".join(choice["text"] for chunk in told for choice in chunk["choices"])
+
+
+def test_without_a_filter_nothing_is_looked_at(models: Models):
+    assert NoContentFilter().checks(models.find("echo"), is_azure=True) is None

@@ -39,6 +39,7 @@ def test_without_authentication_no_key_is_sent():
 def test_without_the_starter_a_deployment_that_can_chat_is_asked():
     deployments = {
         "vectors": {"engine": "onnx_embedding"},
+        "judge": {"engine": "moderation"},
         "ask": {"engine": "upstream", "abilities": ["embeddings"]},
         "it's": {"engine": "echo"},
     }

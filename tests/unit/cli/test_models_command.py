@@ -67,7 +67,7 @@ def test_offline_pulling_names_the_command_that_would_work(name):
 
 
 def test_removing_what_is_not_there_says_so():
-    packs = ("chat", "completions", "embeddings", "transcription", "speech")
+    packs = ("chat", "completions", "embeddings", "transcription", "speech", "image-moderation")
     assert said("rm", "starter") == "".join(f"{pack}: was not installed.\n" for pack in packs)
 
 

@@ -16,8 +16,10 @@ def test_an_engine_is_a_class_with_abilities():
     upstream = engine_class("upstream")
     assert issubclass(upstream, Engine)
     every = {"chat_completion", "completion", "embeddings", "audio_transcription", "audio_speech"}
-    assert abilities_of(upstream) == every
+    assert abilities_of(upstream) == every | {"moderation", "image_moderation"}
     assert abilities_of(engine_class("llama_cpp")) == {"chat_completion", "completion"}
+    assert abilities_of(engine_class("moderation")) == {"moderation"}
+    assert abilities_of(engine_class("image_moderation")) == {"image_moderation"}
 
 
 def test_an_unknown_engine_is_answered_with_those_there_are():

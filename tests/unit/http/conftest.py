@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from smalt.app import create_app
 from smalt.core.settings import load_settings
 from smalt.http.routing import Router
+from smalt.models import Models
 from smalt.store.database import default_database
 from smalt.store.migrating import migrate
 
@@ -100,8 +101,10 @@ async def run(tmp_path: Path, empty_database: Path) -> AsyncIterator[Run]:
     async with AsyncExitStack() as stack:
 
         async def start(*routers: Router, **settings: Any) -> Running:
-            settings = {"data_dir": tmp_path, "starter": False, **settings}
-            app = create_app(load_settings(**settings), models=object(), routers=routers)
+            loaded = load_settings(**{"data_dir": tmp_path, "starter": False, **settings})
+            models = Models(loaded)
+            stack.push_async_callback(models.close)
+            app = create_app(loaded, models=models, routers=routers)
             await stack.enter_async_context(app.router.lifespan_context(app))
             made = await app.state.keys.create("tester", "green")
             client = httpx2.AsyncClient(

@@ -1,3 +1,4 @@
+import json
 import logging
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,8 @@ from smalt.http.answers import Json
 from smalt.http.call import Call
 from smalt.http.errors import answer
 from smalt.http.routing import Router
+from smalt.safety.content_filter import PromptFiltered
+from smalt.schemas.vocabulary import check_answer
 
 MOUNTS = {"azure_v1": "/openai/v1", "openai_v1": "/v1", "azure_classic": "/openai"}
 
@@ -296,7 +299,34 @@ def test_every_error_of_the_family_has_an_envelope_on_every_mount() -> None:
     for kind in family(ApiError):
         error = kind.__new__(kind)
         ApiError.__init__(error, "words")
+        if isinstance(error, PromptFiltered):
+            error.results = {}
         for mount in MOUNTS:
             status, body = said(error, mount)
             assert status == kind.status
             assert "words" in str(body) or kind.status == 401
+
+
+def test_a_filtered_prompt_is_told_as_each_mount_does() -> None:
+    safe = {"filtered": False, "severity": "safe"}
+    found = {"hate": safe, "violence": {"filtered": True, "severity": "medium"}}
+    for mount in ("azure_v1", "azure_classic"):
+        response = answer(PromptFiltered(found), Call(mount, "POST", "/chat/completions", "r"))
+        assert response.status_code == 400
+        assert response.headers["ms-azureml-model-error-reason"] == "model_error"
+        assert response.headers["ms-azureml-model-error-statuscode"] == "400"
+        error = json.loads(response.body)["error"]
+        assert list(error) == ["message", "type", "param", "code", "status", "innererror"]
+        assert (error["type"], error["param"], error["code"], error["status"]) == (
+            None,
+            "prompt",
+            "content_filter",
+            400,
+        )
+        assert error["innererror"] == {"code": "ResponsibleAIPolicyViolation", "content_filter_result": found}
+        check_answer("AzureErrorResponse", json.loads(response.body))
+    response = answer(PromptFiltered(found), Call("openai_v1", "POST", "/chat/completions", "r"))
+    error = json.loads(response.body)["error"]
+    assert list(error) == ["message", "type", "param", "code"]
+    assert (error["type"], error["code"]) == ("invalid_request_error", "content_filter")
+    assert "ms-azureml-model-error-reason" not in response.headers

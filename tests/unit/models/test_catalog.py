@@ -12,7 +12,10 @@ from smalt.models.assembly import WrongDigest
 from smalt.models.catalog import Catalog
 from smalt.models.progress import Silent
 
-STARTER = {"smollm2-135m-instruct", "gemma-3-270m", "all-minilm-l6-v2", "whisper-base", "kokoro-82m"}
+STARTER = {
+    *("smollm2-135m-instruct", "gemma-3-270m", "all-minilm-l6-v2", "whisper-base", "kokoro-82m"),
+    *("moderation-minilm", "image-moderation"),
+}
 
 
 def made(tmp_path: Path, **fields: Any) -> Settings:
@@ -25,6 +28,7 @@ def test_without_settings_the_starter_is_served_under_familiar_names(tmp_path):
     assert catalog.find("gpt-4o-mini").deployment.model == "smollm2-135m-instruct"
     assert catalog.find("text-embedding-3-small").deployment.abilities == {"embeddings"}
     assert catalog.find("davinci-002").deployment.name == "gemma-3-270m"
+    assert catalog.find("omni-moderation-latest").deployment.abilities == {"moderation"}
 
 
 def test_nothing_pretends_to_reason(tmp_path):

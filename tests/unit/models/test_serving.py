@@ -171,7 +171,7 @@ async def test_closing_during_a_pull_ends_the_pull(tmp_path, other_engines):
 async def test_deployments_are_listed_with_the_starter(tmp_path, other_engines):
     names = [deployment.name for deployment in Models(made(tmp_path, "in_process")).deployments()]
     starter = ["smollm2-135m-instruct", "gemma-3-270m", "all-minilm-l6-v2", "whisper-base", "kokoro-82m"]
-    assert names == [*starter, "mine"]
+    assert names == [*starter, "moderation-minilm", "image-moderation", "mine"]
 
 
 def test_our_own_engine_wins_over_another_package_s_of_the_same_name(other_engines):

@@ -221,21 +221,27 @@ async def test_usage_grows_while_a_file_is_brought_in(shelf, ingest):
 
 async def test_as_many_files_are_brought_in_at_once_as_the_settings_say(shelf, ingest):
     sequences = [await shelf.attach(f"File {number}.".encode()) for number in range(6)]
-    busy = Counting()
+    busy = Counting(3)
     await ingest(busy, jobs={"ingestion": 3}).run(DirectContext({"files": sequences}))
     assert busy.most == 3
 
 
 @dataclass
 class Counting:
-    """Counts how many calls it works on at once."""
+    """Counts how many calls it works on at once; none ends before there were as many as are expected."""
 
+    expected: int
     now: int = 0
     most: int = 0
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def embed(self, inputs: Sequence[str], dimensions: int | None = None) -> Embeddings:
         self.now += 1
         self.most = max(self.most, self.now)
+        if self.most >= self.expected:
+            self.enough.set()
+        await self.enough.wait()
+        # One more than the settings allow would come now.
         await asyncio.sleep(0.3)
         self.now -= 1
         return vectors(inputs, 16, dimensions, model="m")

@@ -4,12 +4,25 @@ from dataclasses import dataclass
 from random import getrandbits
 
 from smalt.api.accounting import Tally
+from smalt.api.filter_results import gravest
 from smalt.api.generation import Chunk
 from smalt.core.clock import now
 from smalt.core.errors import EngineFailed
 from smalt.core.ids import ALPHANUMERIC, chat_completion_id, tool_call_id
-from smalt.engines.protocols import ChatDelta, ChatEvent, Serving, TokenLogprob, ToolCallDelta, TopLogprob
+from smalt.engines.protocols import (
+    ChatDelta,
+    ChatEvent,
+    LateJudgement,
+    PromptJudged,
+    Serving,
+    TokenLogprob,
+    ToolCallDelta,
+    TopLogprob,
+)
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
+
+NAMELESS: Chunk = {"id": "", "object": "", "created": 0, "model": ""}
+"""The head of chunks that hold only what the content filter says; the service writes no more into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +62,8 @@ class ChunkStamper:
         self._begun: set[int] = set()
         self._finished: set[int] = set()
         self._calls: set[tuple[int, int]] = set()
+        self._prompts: PromptJudged | None = None
+        self._found: dict[int, Chunk] = {}
         self.tally = Tally(style.model)
         self._head: Chunk = {
             "id": chat_completion_id(),
@@ -68,6 +83,11 @@ class ChunkStamper:
         if isinstance(event, Serving):
             self._head["model"] = event.model
             self._head["system_fingerprint"] = event.system_fingerprint
+        if isinstance(event, PromptJudged):
+            self._prompts = event
+            return [{**NAMELESS, "choices": [], "prompt_filter_results": list(event.results)}]
+        if isinstance(event, LateJudgement) and self._prompts is not None:
+            return [self._late(event)]
         return []
 
     def finish(self) -> list[Chunk]:
@@ -85,6 +105,8 @@ class ChunkStamper:
     def _deltas(self, event: ChatDelta) -> list[Chunk]:
         if event.choice in self._finished:
             return []
+        if event.judged is not None:
+            self._found[event.choice] = gravest(self._found.get(event.choice, {}), event.judged)
         said = self._said(event)
         chunks: list[Chunk] = []
         if event.choice not in self._begun:
@@ -137,19 +159,44 @@ class ChunkStamper:
     def _finish_reason(self, reason: str) -> str:
         return "function_call" if reason == "tool_calls" and self._style.calls_functions else reason
 
+    def _late(self, event: LateJudgement) -> Chunk:
+        """What was found in text that is out already; nothing comes after it when it ends the choice."""
+        if event.finish_reason is not None:
+            self._begun.add(event.choice)
+            self._finished.add(event.choice)
+        offsets = {
+            "check_offset": event.check_offset,
+            "start_offset": event.start_offset,
+            "end_offset": event.end_offset,
+        }
+        piece = {
+            "index": event.choice,
+            "finish_reason": event.finish_reason,
+            "content_filter_results": dict(event.results),
+            "content_filter_offsets": offsets,
+        }
+        return {**NAMELESS, "choices": [piece]}
+
     def _no_logprobs(self) -> Chunk | None:
         return {"content": [], "refusal": None} if self._style.has_logprobs else None
 
     def _chunk(
         self, choice: int, delta: Chunk, *, logprobs: Chunk | None = None, finish_reason: str | None = None
     ) -> Chunk:
-        chunk = self._head.copy()
-        chunk["choices"] = [{"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}]
+        piece: Chunk = {"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
+        if self._prompts is not None and not self._prompts.is_asynchronous:
+            piece["content_filter_results"] = {} if _tells_nothing(delta) else self._found.pop(choice, {})
+        chunk = {**self._head, "choices": [piece]}
         if self._style.has_usage:
             chunk["usage"] = None
         if self._style.has_obfuscation:
             chunk["obfuscation"] = _padding()
         return chunk
+
+
+def _tells_nothing(delta: Chunk) -> bool:
+    """Whether this is a chunk on which results are never told: what was found waits for the next."""
+    return "role" in delta or "tool_calls" in delta or "function_call" in delta
 
 
 def _role(event: ChatDelta) -> Chunk:

@@ -8,12 +8,14 @@ from typing import Any
 from smalt.api.chat.audio_request import is_spoken, unspoken
 from smalt.api.chat.chunks import ChunkStamper, ChunkStyle
 from smalt.api.chat.folding import ChatFold, without_sound
+from smalt.api.chat.moderation import ChatModeration
 from smalt.api.chat.on_your_data.grounding import GroundedAnswers, GroundedStamper
 from smalt.api.chat.on_your_data.request import check_grounded
 from smalt.api.chat.recalling import recalled
 from smalt.api.chat.request import accepted
 from smalt.api.chat.speaking import Speakers
 from smalt.api.generation import Chunk, Generation
+from smalt.api.moderating import Moderator
 from smalt.engines.protocols import ChatEngine
 from smalt.http.call import Call
 from smalt.retrieval.data_sources import DataSources
@@ -41,6 +43,7 @@ class ChatCompletions:
     stored: StoredCompletions
     data_sources: DataSources
     speakers: Speakers
+    moderator: Moderator
 
     def chunks(self, body: AzureCreateChatCompletionRequest, call: Call) -> AsyncGenerator[Chunk]:
         """The completion's chunks as they come; with `store`, it is kept before the stream ends."""
@@ -48,7 +51,9 @@ class ChatCompletions:
         asked = accepted(body)
         model = self.generation.models.find(body.model).model
         stamper = ChunkStamper(ChunkStyle.of(body, model=model, is_azure=call.is_azure))
-        chunks = self._answered(unspoken(asked), stamper, call)
+        chunks = self._answered(unspoken(asked).model_copy(update={"moderation": None}), stamper, call)
+        if body.moderation is not None:
+            chunks = ChatModeration(self.moderator, body.moderation).chunks(asked, chunks)
         if is_spoken(asked):
             chunks = self.speakers.speaker(asked, stamper.tally, call).chunks(chunks)
         return self._kept(chunks, stamper, body, call) if body.store else chunks

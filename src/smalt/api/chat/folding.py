@@ -1,6 +1,10 @@
 """Folds the chunks of a chat completion into the whole answer."""
 
+from smalt.api.filter_results import filtered_kinds, gravest
 from smalt.api.generation import Chunk
+
+TOP_LEVEL = ("prompt_filter_results", "moderation")
+"""What a chunk without choices tells of the whole answer."""
 
 
 class ChatFold:
@@ -10,10 +14,13 @@ class ChatFold:
         self._last: Chunk = {}
         self._choices: dict[int, _Choice] = {}
         self._usage: Chunk | None = None
+        self._told: Chunk = {}
 
     def add(self, chunk: Chunk) -> None:
         """Take in one chunk."""
-        self._last = chunk
+        if chunk["id"]:
+            self._last = chunk
+        self._told |= {key: chunk[key] for key in TOP_LEVEL if key in chunk}
         self._usage = chunk.get("usage") or self._usage
         for piece in chunk["choices"]:
             index = piece["index"]
@@ -35,7 +42,7 @@ class ChatFold:
         for key in ("service_tier", "system_fingerprint"):
             if key in last:
                 answer[key] = last[key]
-        return answer
+        return answer | self._told
 
 
 class _Choice:
@@ -48,8 +55,16 @@ class _Choice:
         self._context: Chunk | None = None
         self._end_turn: bool | None = None
         self._audio: Chunk = {}
+        self._found: Chunk | None = None
 
     def add(self, piece: Chunk) -> None:
+        if "content_filter_results" in piece:
+            self._found = gravest(self._found or {}, piece["content_filter_results"])
+        self._finish_reason = piece["finish_reason"] or self._finish_reason
+        if "delta" in piece:  # late results of the content filter have none
+            self._say(piece)
+
+    def _say(self, piece: Chunk) -> None:
         delta = piece["delta"]
         for key in ("content", "reasoning_content", "refusal"):
             if delta.get(key) is not None:
@@ -62,16 +77,21 @@ class _Choice:
             self._hear(delta["audio"])
         if piece["logprobs"] is not None:
             self._score(piece["logprobs"])
-        self._finish_reason = piece["finish_reason"] or self._finish_reason
         self._context = delta.get("context", self._context)
         self._end_turn = piece.get("end_turn", self._end_turn)
 
     def answer(self) -> Chunk:
-        return {
+        """The choice; one that the content filter has blocked has no message, not even what came before."""
+        if self._finish_reason == "content_filter" and filtered_kinds(self._found or {}):
+            return {"logprobs": None, "finish_reason": self._finish_reason, "content_filter_results": self._found}
+        answer: Chunk = {
             "message": self._message(),
             "logprobs": self._logprobs and {"content": None, "refusal": None, **self._logprobs},
             "finish_reason": self._finish_reason,
         }
+        if self._found is not None:
+            answer["content_filter_results"] = self._found
+        return answer
 
     def _call(self, call: Chunk) -> None:
         known = self._calls.get(call["index"])
@@ -134,10 +154,11 @@ def without_sound(answer: Chunk) -> Chunk:
     """The completion as it is kept: a spoken answer by its id and its words."""
     choices: list[Chunk] = []
     for choice in answer["choices"]:
-        message: Chunk = choice["message"]
+        message: Chunk = choice.get("message", {})
         if "audio" in message:
-            message = {**message, "audio": {**message["audio"], "data": ""}}
-        choices.append({**choice, "message": message})
+            choices.append({**choice, "message": {**message, "audio": {**message["audio"], "data": ""}}})
+        else:
+            choices.append(choice)
     return {**answer, "choices": choices}
 
 

@@ -11,8 +11,9 @@ from smalt.api.chat.folding import ChatFold
 from smalt.api.chat.on_your_data.extensions import modern
 from smalt.api.chat.on_your_data.shapes import Form, shaped, shaped_whole
 from smalt.api.chat.speaking import Speakers
+from smalt.api.chat.spelling import spelling
 from smalt.api.chat.stored import completion_json, completions_json, messages_json
-from smalt.api.dependencies import DataSourcesDep, GenerationDep, StoredCompletionsDep
+from smalt.api.dependencies import DataSourcesDep, GenerationDep, ModeratorDep, StoredCompletionsDep
 from smalt.api.generation import Chunk, folded, spelled
 from smalt.http.answers import Json
 from smalt.http.dependencies import CurrentCall
@@ -58,10 +59,14 @@ SpeakersDep = Annotated[Speakers, Depends(speakers)]
 
 
 async def chat_completions(
-    generation: GenerationDep, stored: StoredCompletionsDep, data_sources: DataSourcesDep, speakers: SpeakersDep
+    generation: GenerationDep,
+    stored: StoredCompletionsDep,
+    data_sources: DataSourcesDep,
+    speakers: SpeakersDep,
+    moderator: ModeratorDep,
 ) -> ChatCompletions:
     """What answers chat requests."""
-    return ChatCompletions(generation, stored, data_sources, speakers)
+    return ChatCompletions(generation, stored, data_sources, speakers, moderator)
 
 
 async def metadata_filter(request: Request) -> dict[str, str]:
@@ -92,7 +97,8 @@ async def create_chat_completion(
     chunks = completions.chunks(body, call)
     if body.data_sources is not None and call.mount == "azure_classic":
         return await _shaped(chunks, "classic", is_stream=bool(body.stream))
-    return EventStream(spelled(chunks)) if body.stream else Json(await folded(chunks, ChatFold()))
+    dump = spelling(call)
+    return EventStream(spelled(chunks, dump)) if body.stream else Json(dump(await folded(chunks, ChatFold())))
 
 
 @router.post(

@@ -160,7 +160,7 @@ class Speaker:
 def _is_sure(chunk: Chunk) -> bool:
     """Whether this comes only when nothing is left that could be refused."""
     for piece in chunk["choices"]:
-        delta: Chunk = piece["delta"]
+        delta: Chunk = piece.get("delta", {})
         if piece["finish_reason"] or "data" in delta.get("audio", ()):
             return True
         if any(delta.get(name) for name in OTHER_THAN_WORDS):

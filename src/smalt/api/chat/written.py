@@ -82,7 +82,9 @@ class Written:
 
     def sound_chunk(self, part: Part, audio: Chunk) -> Chunk:
         """A chunk with a piece of what is heard."""
-        piece = {"index": part.choice, "delta": {"audio": audio}, "logprobs": None, "finish_reason": None}
+        piece: Chunk = {"index": part.choice, "delta": {"audio": audio}, "logprobs": None, "finish_reason": None}
+        if "content_filter_results" in self._head["choices"][0]:
+            piece["content_filter_results"] = {}
         chunk = {**self._head, "choices": [piece]}
         if "usage" in chunk:
             chunk["usage"] = None
@@ -101,10 +103,14 @@ class Written:
                 self._news.set()
 
     def _note(self, chunk: Chunk) -> None:
-        self._head = chunk
-        if not chunk["choices"]:
+        if not chunk["choices"] and chunk.get("usage") is not None:
             self.usage = chunk
             return
+        if not any("delta" in piece for piece in chunk["choices"]):
+            # What the content filter or a moderation model says is passed on as it is.
+            self._ready.append(chunk)
+            return
+        self._head = chunk
         (piece,) = chunk["choices"]
         choice: int = piece["index"]
         part = self._parts.setdefault(choice, Part(choice))

@@ -3,12 +3,23 @@
 from math import isnan
 
 from smalt.api.accounting import Tally, usage_json
+from smalt.api.filter_results import gravest
 from smalt.api.generation import Chunk
 from smalt.core.clock import now
 from smalt.core.errors import EngineFailed
 from smalt.core.ids import completion_id
-from smalt.engines.protocols import CompletionDelta, CompletionEvent, Serving, TokenLogprob
+from smalt.engines.protocols import (
+    CompletionDelta,
+    CompletionEvent,
+    LateJudgement,
+    PromptJudged,
+    Serving,
+    TokenLogprob,
+)
 from smalt.schemas.completions import CreateCompletionRequest
+
+NAMELESS: Chunk = {"id": "", "object": "", "created": 0, "model": ""}
+"""The head of chunks that hold only what the content filter says; the service writes no more into it."""
 
 
 class CompletionStamper:
@@ -21,24 +32,26 @@ class CompletionStamper:
         self._offsets: dict[int, int] = {}
         self._begun: set[int] = set()
         self._finished: set[int] = set()
+        self._prompts: PromptJudged | None = None
+        self._found: dict[int, Chunk] = {}
         self.tally = Tally(model)
         self._head: Chunk = {"id": completion_id(), "object": "text_completion", "created": now(), "model": model}
 
     def stamp(self, event: CompletionEvent) -> list[Chunk]:
         """The chunk that one event makes, if any."""
         self.tally.see(event)
+        if isinstance(event, CompletionDelta):
+            return [] if event.choice in self._finished else self._delta(event)
         if isinstance(event, Serving):
             self._head["model"] = event.model
             if event.system_fingerprint is not None:
                 self._head["system_fingerprint"] = event.system_fingerprint
-        if not isinstance(event, CompletionDelta) or event.choice in self._finished:
-            return []
-        self._begun.add(event.choice)
-        if event.finish_reason is not None:
-            self._finished.add(event.choice)
-        elif not event.text and not event.logprobs:
-            return []
-        return [self._chunk(event)]
+        if isinstance(event, PromptJudged):
+            self._prompts = event
+            return [{**NAMELESS, "prompt_filter_results": list(event.results), "choices": []}]
+        if isinstance(event, LateJudgement) and self._prompts is not None:
+            return [self._late(event)]
+        return []
 
     def finish(self) -> list[Chunk]:
         """The usage, where it is asked for; an engine that left a choice open has failed."""
@@ -48,16 +61,40 @@ class CompletionStamper:
             return []
         return [{**self._head, "choices": [], "usage": usage_json(self.tally.usage)}]
 
+    def _delta(self, event: CompletionDelta) -> list[Chunk]:
+        self._begun.add(event.choice)
+        if event.judged is not None:
+            self._found[event.choice] = gravest(self._found.get(event.choice, {}), event.judged)
+        if event.finish_reason is not None:
+            self._finished.add(event.choice)
+        elif not event.text and not event.logprobs:
+            return []
+        return [self._chunk(event)]
+
+    def _late(self, event: LateJudgement) -> Chunk:
+        """What was found in text that is out already; nothing comes after it when it ends the choice."""
+        if event.finish_reason is not None:
+            self._begun.add(event.choice)
+            self._finished.add(event.choice)
+        piece = {
+            "text": "",
+            "index": event.choice,
+            "logprobs": None,
+            "finish_reason": event.finish_reason,
+            "content_filter_results": dict(event.results),
+        }
+        return {**NAMELESS, "choices": [piece]}
+
     def _chunk(self, event: CompletionDelta) -> Chunk:
-        chunk = self._head.copy()
-        chunk["choices"] = [
-            {
-                "text": event.text,
-                "index": event.choice,
-                "logprobs": None if event.logprobs is None else self._logprobs(event.choice, event.logprobs),
-                "finish_reason": event.finish_reason,
-            }
-        ]
+        piece: Chunk = {
+            "text": event.text,
+            "index": event.choice,
+            "logprobs": None if event.logprobs is None else self._logprobs(event.choice, event.logprobs),
+            "finish_reason": event.finish_reason,
+        }
+        if self._prompts is not None and not self._prompts.is_asynchronous:
+            piece["content_filter_results"] = self._found.pop(event.choice, {})
+        chunk = {**self._head, "choices": [piece]}
         if self._has_usage:
             chunk["usage"] = None
         return chunk

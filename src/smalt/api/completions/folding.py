@@ -1,5 +1,6 @@
 """Folds the chunks of a text completion into the whole answer."""
 
+from smalt.api.filter_results import filtered_kinds, gravest
 from smalt.api.generation import Chunk
 
 
@@ -10,10 +11,14 @@ class CompletionFold:
         self._last: Chunk = {}
         self._choices: dict[int, _Choice] = {}
         self._usage: Chunk | None = None
+        self._prompts: Chunk = {}
 
     def add(self, chunk: Chunk) -> None:
         """Take in one chunk."""
-        self._last = chunk
+        if chunk["id"]:
+            self._last = chunk
+        if "prompt_filter_results" in chunk:
+            self._prompts = {"prompt_filter_results": chunk["prompt_filter_results"]}
         self._usage = chunk.get("usage") or self._usage
         for piece in chunk["choices"]:
             index = piece["index"]
@@ -25,7 +30,7 @@ class CompletionFold:
         head = {key: value for key, value in self._last.items() if key not in ("choices", "usage")}
         choices = [choice.answer(index) for index, choice in sorted(self._choices.items())]
         usage = {} if self._usage is None else {"usage": self._usage}
-        return {**head, "choices": choices, **usage}
+        return {**head, **self._prompts, "choices": choices, **usage}
 
 
 class _Choice:
@@ -33,20 +38,28 @@ class _Choice:
         self._texts: list[str] = []
         self._logprobs: Chunk | None = None
         self._finish_reason: str | None = None
+        self._found: Chunk | None = None
 
     def add(self, piece: Chunk) -> None:
+        if "content_filter_results" in piece:
+            self._found = gravest(self._found or {}, piece["content_filter_results"])
         self._texts.append(piece["text"])
         self._finish_reason = piece["finish_reason"] or self._finish_reason
         if piece["logprobs"] is not None:
             self._logprobs = piece["logprobs"] if self._logprobs is None else _joined(self._logprobs, piece["logprobs"])
 
     def answer(self, index: int) -> Chunk:
-        return {
-            "text": "".join(self._texts),
+        """The choice; one that the content filter has blocked has no text, not even what came before."""
+        is_blocked = self._finish_reason == "content_filter" and bool(filtered_kinds(self._found or {}))
+        answer: Chunk = {
+            "text": "" if is_blocked else "".join(self._texts),
             "index": index,
-            "logprobs": self._logprobs,
+            "logprobs": None if is_blocked else self._logprobs,
             "finish_reason": self._finish_reason,
         }
+        if self._found is not None:
+            answer["content_filter_results"] = self._found
+        return answer
 
 
 def _joined(known: Chunk, more: Chunk) -> Chunk:

@@ -72,6 +72,8 @@ def beginning(
         response["conversation"] = {"id": conversation_id}
     if asked.get("prompt"):
         response["prompt"] = {"version": None, "variables": None, **asked["prompt"]}
+    if asked.get("moderation"):
+        response["moderation"] = None
     return {**response, "content_filters": None} if is_azure else response
 
 

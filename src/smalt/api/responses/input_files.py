@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from smalt.api.responses.file_urls import FileUrls
+from smalt.api.file_urls import FileUrls
 from smalt.api.responses.input_items import content_parts
 from smalt.core.errors import InvalidRequest, NotFound
 from smalt.core.settings import Settings

@@ -29,7 +29,6 @@ PASSED_ON = (
     "prompt_cache_key",
     "prompt_cache_retention",
     "prompt_cache_options",
-    "moderation",
 )
 """Fields that mean the same in a chat request."""
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smalt.schemas.responses import AzureCreateResponse
 from smalt.tools.protocols import HostedTool
+
+if TYPE_CHECKING:
+    from smalt.api.responses.moderation import ResponseModeration
 
 Json = dict[str, Any]
 
@@ -30,6 +33,10 @@ class Plan:
     is_stored: bool
     is_background: bool
     conversation_id: str | None = None
+    is_azure: bool = False
+    """Whether it was asked for on one of Azure's mounts."""
+    moderation: "ResponseModeration | None" = None
+    """What the request wants to have moderated."""
 
     @property
     def include(self) -> frozenset[str]:

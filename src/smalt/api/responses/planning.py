@@ -8,12 +8,14 @@ from typing import Any, Protocol
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from smalt.api.moderating import Moderator
 from smalt.api.responses.beginnings import beginning
 from smalt.api.responses.checks import check_items, check_request
 from smalt.api.responses.choices import check_choice
 from smalt.api.responses.input_files import InputFiles
 from smalt.api.responses.input_items import input_items
 from smalt.api.responses.messages import LOGPROBS
+from smalt.api.responses.moderation import ResponseModeration
 from smalt.api.responses.plan import Plan
 from smalt.api.responses.reasoning import check_sealed
 from smalt.api.responses.templates import check_variables, filled_message, filled_text, names_in
@@ -112,6 +114,8 @@ class Planner:
             is_stored=asked.get("store") is not False,
             is_background=bool(asked.get("background")),
             conversation_id=conversation_id,
+            is_azure=is_azure,
+            moderation=self._moderation(asked),
         )
 
     async def resumed(self, stored: StoredResponse) -> Plan:
@@ -137,7 +141,18 @@ class Planner:
             is_stored=True,
             is_background=stored.is_background,
             conversation_id=stored.conversation_id,
+            is_azure="content_filters" in stored.response,
+            moderation=self._moderation(asked),
         )
+
+    def _moderation(self, asked: Json) -> ResponseModeration | None:
+        """What honours the request's `moderation`; raises when the model that it names does not moderate."""
+        wish: Json | None = asked.get("moderation")
+        if wish is None:
+            return None
+        moderator = Moderator(self._rooms.models, self._rooms.settings.content_filter.image_model)
+        moderator.check(wish["model"])
+        return ResponseModeration(moderator, wish)
 
     def _deployment(self, model: str, *, is_azure: bool) -> Deployment:
         try:

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 from smalt.api.generation import Generation
+from smalt.api.responses.filtering import FILTERED, ContentFilters, documents_of
 from smalt.api.responses.messages import chat_request
 from smalt.api.responses.parameters import renamed
 from smalt.api.responses.plan import Json, Plan, TurnOptions
@@ -17,7 +18,8 @@ from smalt.api.responses.turns import Turn, TurnStyle, run_calls
 from smalt.api.responses.writer import ResponseWriter, Sink
 from smalt.core.errors import ApiError, EngineFailed, InvalidRequest, RateLimited
 from smalt.core.settings import ResponseSettings
-from smalt.engines.protocols import ChatEngine, Usage
+from smalt.engines.protocols import ChatEngine, ChatEvent, Usage
+from smalt.safety.content_filter import PromptFiltered
 from smalt.schemas.chat import AzureCreateChatCompletionRequest, ChatCompletionTool
 from smalt.tools.conversation import earlier_sources
 from smalt.tools.protocols import TOLD
@@ -26,6 +28,9 @@ logger = logging.getLogger("smalt.responses")
 
 Spend = Callable[[str, Usage], None]
 """Hears which model answered and what all turns have used, and before that what was used to hear recordings."""
+
+UNTOOLED = TurnOptions(is_first=True, offers_tools=False, max_output_tokens=None)
+"""The turn whose conversation is what the client asked, and nothing else."""
 
 SHORTENINGS = 6
 """How often a conversation is cut shorter when the model says that it does not fit."""
@@ -53,6 +58,7 @@ class Run:
         self._spend = spend
         self._settings = settings
         self._writer = ResponseWriter(plan.response, sink, before)
+        self._filters = ContentFilters(self._writer.items)
         self._model = plan.request.model or ""
         self._used: Usage | None = None
 
@@ -87,19 +93,35 @@ class Run:
         if not isinstance(error, ApiError) or isinstance(error, EngineFailed):
             logger.error("response failed", exc_info=error, extra={"response": self._plan.id})
         told = error if isinstance(error, ApiError) else ApiError("The server failed. Its log tells more.")
+        if isinstance(error, PromptFiltered):
+            self._filters.refuse(error.results)
         self._writer.fail(
-            code=told.code or told.type, message=told.message, param=told.param, told_as=_response_error_code(told)
+            code=told.code or told.type,
+            message=told.message,
+            param=told.param,
+            told_as=_response_error_code(told),
+            **self._filtered(),
         )
 
     async def _make(self) -> None:
         if self._plan.is_background or self._writer.has_started:
             self._writer.start()
             self._writer.interrupt()
+        if self._plan.moderation is not None:
+            await self._plan.moderation.begin(chat_request(self._plan, [], UNTOOLED))
         if _is_over(self._writer.items):
-            self._end(None)
+            await self._end(None)
             return
+        await self._check()
         await self._prepare()
         await self._take_turns()
+
+    async def _check(self) -> None:
+        """Look at what is asked before any tool hears of it; without tools, the first turn does."""
+        if self._plan.tools and not self._writer.items:
+            asked = chat_request(self._plan, [], UNTOOLED)
+            self._filters.begin(asked)
+            await self._generation.judge(asked, is_azure=self._plan.is_azure)
 
     async def _prepare(self) -> None:
         items = [*self._plan.context, *self._plan.input, *self._writer.items]
@@ -121,16 +143,28 @@ class Run:
                 offers_tools=number + 1 < self._settings.turns,
                 max_output_tokens=self._tokens_left(),
             )
-            turn = await self._turn(style, options)
+            turn = await self._looked_at_turn(style, options)
+            if turn is None:
+                return await self._end("content_filter")
             if turn.finish_reason in {"length", "content_filter"}:
-                return self._end("max_output_tokens" if turn.finish_reason == "length" else "content_filter")
+                return await self._end("max_output_tokens" if turn.finish_reason == "length" else "content_filter")
             outcomes = await run_calls(turn.hosted_calls, at_once=request.parallel_tool_calls is not False)
             if not turn.has_calls or turn.has_client_calls or any(outcome.ends_run for outcome in outcomes):
-                return self._end(None)
+                return await self._end(None)
             style.sources.extend(source for outcome in outcomes for source in outcome.sources)
             if self._tokens_left() == 0:
-                return self._end("max_output_tokens")
-        return self._end(None)
+                return await self._end("max_output_tokens")
+        return await self._end(None)
+
+    async def _looked_at_turn(self, style: TurnStyle, options: TurnOptions) -> Turn | None:
+        """A turn, or None when it must not be taken for what the tools have found."""
+        try:
+            return await self._turn(style, options)
+        except PromptFiltered as error:
+            if not self._writer.items:
+                raise
+            self._filters.refuse(error.results)
+            return None
 
     async def _turn(self, style: TurnStyle, options: TurnOptions) -> Turn:
         """One answer of the model; with `truncation: auto`, over as much of the conversation as it can take."""
@@ -166,11 +200,13 @@ class Run:
         return truncated(asked, error) if self._plan.request.truncation == "auto" else None
 
     async def _answer(self, asked: AzureCreateChatCompletionRequest, turn: Turn) -> Turn:
+        self._filters.begin(asked)
         try:
-            events = self._generation.events(asked, ChatEngine, lambda engine: engine.chat(asked))
-            async with aclosing(events):
+            async with aclosing(self._events(asked, turn.documents)) as events:
                 async for event in events:
+                    self._filters.see(event)
                     turn.see(event)
+            self._note(self._filters.end(turn.finish_reason))
             turn.end()
         except ApiError as error:
             renamed(error, self._plan, asked)
@@ -179,6 +215,26 @@ class Run:
             self._count(turn.tally.used(asked))
             self._model = turn.tally.model
         return turn
+
+    async def _events(self, asked: AzureCreateChatCompletionRequest, found: Sequence[str]) -> AsyncGenerator[ChatEvent]:
+        """What the model says; all of it at its end, when it must not be shown before it was moderated."""
+        said = self._generation.events(
+            asked,
+            ChatEngine,
+            lambda engine: engine.chat(asked),
+            is_azure=self._plan.is_azure,
+            documents=[*documents_of([*self._plan.context, *self._plan.input]), *found],
+        )
+        moderation = self._plan.moderation
+        is_held = moderation is not None and moderation.blocks_output
+        async with aclosing(said), aclosing(moderation.held(said) if moderation and is_held else said) as events:
+            async for event in events:
+                yield event
+
+    def _note(self, entries: Sequence[Json]) -> None:
+        """Keep what the filter said of a turn where a run that goes on after a kill finds it."""
+        if self._plan.is_background and self._plan.is_azure and entries:
+            self._writer.note(**{FILTERED: list(entries)})
 
     def _count(self, used: Usage | None) -> None:
         if self._used is None or used is None:
@@ -206,13 +262,20 @@ class Run:
             return None
         return max(0, most - (self._used.completion_tokens if self._used else 0))
 
-    def _end(self, incomplete_for: str | None) -> None:
-        usage = usage_json(self._used) if self._used else None
+    async def _end(self, incomplete_for: str | None) -> None:
+        fields: Json = {"usage": usage_json(self._used) if self._used else None, **self._filtered()}
+        if incomplete_for is not None:
+            self._writer.interrupt()
+        if self._plan.moderation is not None:
+            fields["moderation"] = await self._plan.moderation.outcome(self._writer.items)
         if incomplete_for is None:
-            self._writer.end("completed", usage=usage)
-            return
-        self._writer.interrupt()
-        self._writer.end("incomplete", usage=usage, incomplete_details={"reason": incomplete_for})
+            self._writer.end("completed", **fields)
+        else:
+            self._writer.end("incomplete", incomplete_details={"reason": incomplete_for}, **fields)
+
+    def _filtered(self) -> Json:
+        """The field with what the filter said, which only Azure has."""
+        return {"content_filters": self._filters.entries} if self._plan.is_azure else {}
 
 
 def _without_hosted(asked: AzureCreateChatCompletionRequest, kept: Collection[str]) -> AzureCreateChatCompletionRequest:

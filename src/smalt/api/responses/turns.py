@@ -10,7 +10,7 @@ from smalt.api.responses.speech import FunctionCall, Message, Status, Summarised
 from smalt.api.responses.toolset import Offered
 from smalt.api.responses.writer import ResponseWriter
 from smalt.core.errors import ApiError, EngineFailed
-from smalt.engines.protocols import ChatDelta, ChatEvent, FinishReason, ToolCallDelta
+from smalt.engines.protocols import ChatDelta, ChatEvent, FinishReason, LateJudgement, PromptJudged, ToolCallDelta
 from smalt.tools.protocols import TOLD, Outcome, Source, ToolCall
 
 logger = logging.getLogger("smalt.responses")
@@ -84,8 +84,18 @@ class Turn:
         """The calls that run here."""
         return [call for call in self._calls.values() if isinstance(call, HostedCall)]
 
+    @property
+    def documents(self) -> list[str]:
+        """What tools have found for the model to rest on."""
+        return [source.text for source in self._style.sources if source.text]
+
     def see(self, event: ChatEvent) -> None:
         """Take one event; what belongs to other answers than the first, or comes after its end, is dropped."""
+        if isinstance(event, PromptJudged):
+            return
+        if isinstance(event, LateJudgement):
+            self._judge(event)
+            return
         self.tally.see(event)
         if isinstance(event, ChatDelta) and event.choice == 0 and self.finish_reason is None:
             self._take(event)
@@ -100,6 +110,11 @@ class Turn:
         for call in self._calls.values():
             if isinstance(call, FunctionCall):
                 call.end(status)
+
+    def _judge(self, judgement: LateJudgement) -> None:
+        """End with the reason of a filter that looks at what has left already, whatever the model said last."""
+        if judgement.choice == 0 and judgement.finish_reason is not None:
+            self.finish_reason = judgement.finish_reason
 
     def _take(self, delta: ChatDelta) -> None:
         if delta.reasoning_content:

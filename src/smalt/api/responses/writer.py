@@ -33,6 +33,7 @@ class ResponseWriter:
         self._fold = ResponseFold()
         self._open: dict[int, Item] = {}
         self._seen: set[str] = set()
+        self._notes: Json = {}
         self._next_number = 0
         for event in before:
             self._replay(event)
@@ -91,12 +92,16 @@ class ResponseWriter:
             response["completed_at"] = now()
         self._send(f"response.{status}", response=response)
 
-    def fail(self, *, code: str, message: str, param: str | None, told_as: str) -> None:
+    def fail(self, *, code: str, message: str, param: str | None, told_as: str, **fields: Any) -> None:
         """End with an error: an event of its own with `code`, and one whose response has the code `told_as`."""
         self.start()
         self.interrupt()
         self._send("error", code=code, message=message, param=param)
-        self.end("failed", error={"code": told_as, "message": message})
+        self.end("failed", error={"code": told_as, "message": message}, **fields)
+
+    def note(self, **fields: Any) -> None:
+        """Keep these fields with the item that ends next; their names begin with an underscore."""
+        self._notes |= fields
 
     def emit(self, item: "Item", type_: str, **fields: Any) -> None:
         """Send an event of an item."""
@@ -106,7 +111,8 @@ class ResponseWriter:
         """Send the end of an item, with these fields put in; it is completed, if they do not say otherwise."""
         if self._open.pop(item.index, None) is None:
             return
-        done = {**item.item, **fields}
+        done = {**item.item, **fields, **self._notes}
+        self._notes = {}
         if "status" not in item.beginning:
             done.pop("status", None)
         elif "status" not in fields:

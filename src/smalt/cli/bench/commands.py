@@ -120,6 +120,23 @@ def retrieval(
 
 
 @app.command()
+def safety(
+    *,
+    deployment: Model = "omni-moderation-latest",
+    quick: Quick = False,
+    pairs: PairCount = None,
+    markdown: AsMarkdown = False,
+    json: JsonFile = None,
+) -> None:
+    """What moderation finds in held-out texts, and the cost of a text."""
+    from smalt.cli.bench.deployments import on_disk
+    from smalt.cli.bench.safety import QUICK, Plan, measure
+
+    plan = QUICK if quick else Plan(pairs=pairs or Plan.pairs)
+    measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
+
+
+@app.command()
 def search(
     *,
     deployment: Model = "text-embedding-3-small",

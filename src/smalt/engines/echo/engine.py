@@ -14,7 +14,7 @@ from smalt.engines.audio import (
     TranscriptSegment,
     Utterance,
 )
-from smalt.engines.echo import continuation, conversation, listening, speaking, words
+from smalt.engines.echo import continuation, conversation, judging, listening, speaking, words
 from smalt.engines.echo.options import read_options
 from smalt.engines.echo.vectors import vectors
 from smalt.engines.languages import english_name
@@ -26,6 +26,7 @@ from smalt.engines.protocols import (
     Deployment,
     Embeddings,
     Engine,
+    Scores,
     Serving,
     Usage,
 )
@@ -75,11 +76,18 @@ class EchoEngine(Engine):
 
     async def embed(self, inputs: Sequence[str | Sequence[int]], dimensions: int | None = None) -> Embeddings:
         """Draw a vector for each input, seeded by what it says."""
-        if self._options.delay_seconds:
-            await asyncio.sleep(self._options.delay_seconds)
-        if self._options.fail_after is not None:
-            raise EngineFailed("The echo broke, as its option fail_after says.")
+        await self._at_once()
         return vectors(inputs, self._options.dimensions, dimensions, model=self.deployment.model)
+
+    async def moderate(self, texts: Sequence[str]) -> Sequence[Scores]:
+        """Score each text as the marks in it say: `[[moderate violence=0.9]]`."""
+        await self._at_once()
+        return [judging.text_scores(text) for text in texts]
+
+    async def moderate_images(self, images: Sequence[bytes]) -> Sequence[Scores]:
+        """Score each picture as the marks among its bytes say."""
+        await self._at_once()
+        return judging.picture_scores(images)
 
     async def transcribe(self, recording: Recording) -> AsyncGenerator[TranscriptEvent]:
         """Hear what an echo said; of another recording only the length counts, and silence."""
@@ -107,6 +115,13 @@ class EchoEngine(Engine):
             for piece in pieces:
                 if piece is not None:
                     yield piece
+
+    async def _at_once(self) -> None:
+        """The delay and the failure of an answer that comes in one piece."""
+        if self._options.delay_seconds:
+            await asyncio.sleep(self._options.delay_seconds)
+        if self._options.fail_after is not None:
+            raise EngineFailed("The echo broke, as its option fail_after says.")
 
     def _room(self, prompt_tokens: int, asked: int | None, *, param: str) -> int | None:
         """The most tokens an answer may have; None when nothing limits it."""

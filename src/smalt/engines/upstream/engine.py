@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from smalt.core.errors import UpstreamFailed
+from smalt.core.errors import InvalidRequest, UpstreamFailed
 from smalt.engines.audio import Recording, SpeechAudio, SpeechEnd, SpeechEvent, TranscriptEvent, Utterance
 from smalt.engines.protocols import (
     ChatDelta,
@@ -16,10 +16,11 @@ from smalt.engines.protocols import (
     Deployment,
     Embeddings,
     Engine,
+    Scores,
     Serving,
     Usage,
 )
-from smalt.engines.upstream import events, speech
+from smalt.engines.upstream import events, moderations, speech
 from smalt.engines.upstream.connection import Connection
 from smalt.engines.upstream.failures import stream_failure
 from smalt.engines.upstream.forms import form
@@ -64,6 +65,17 @@ class UpstreamEngine(Engine):
         answer = await self._connection.json("/embeddings", orjson.dumps(body))
         return events.embeddings(answer, len(inputs))
 
+    async def moderate(self, texts: Sequence[str]) -> Sequence[Scores]:
+        """Ask about all texts at once, leaving out those that say nothing."""
+        said = [text for text in texts if text.strip()]
+        judged = moderations.scores(await self._moderation(said), len(said), "text") if said else []
+        return moderations.with_empty_texts(texts, judged)
+
+    async def moderate_images(self, images: Sequence[bytes]) -> Sequence[Scores]:
+        """Ask about each picture by itself."""
+        inputs = [moderations.picture_input(content, number) for number, content in enumerate(images, 1)]
+        return [moderations.scores(await self._moderation(one), 1, "image")[0] for one in inputs]
+
     async def transcribe(self, recording: Recording) -> AsyncGenerator[TranscriptEvent]:
         """Send the recording on; models that only give text refuse to give times, and are not asked twice."""
         is_translated = recording.task == "translate"
@@ -89,6 +101,13 @@ class UpstreamEngine(Engine):
     async def close(self) -> None:
         """Close the connections."""
         await self._connection.close()
+
+    async def _moderation(self, asked: Sequence[Any]) -> Json:
+        try:
+            body = orjson.dumps({"model": self.deployment.model, "input": asked})
+        except orjson.JSONEncodeError as error:
+            raise InvalidRequest(f"'input' holds text that is not valid Unicode: {error}.", param="input") from error
+        return await self._connection.json("/moderations", body)
 
     async def _events(
         self,

@@ -1,6 +1,6 @@
 """What a chat completion is asked with."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -132,11 +132,24 @@ class PromptCacheOptionsParam(Request):
     ttl: Literal["30m"] | None = None
 
 
+class ModerationConfigParam(Request):
+    """What is done about what is flagged."""
+
+    mode: Literal["score", "block"]
+
+
+class ModerationPolicyParam(Request):
+    """What is done about either side of the conversation."""
+
+    input: ModerationConfigParam | None = None
+    output: ModerationConfigParam | None = None
+
+
 class ModerationParam(Request):
     """Which model moderates the conversation."""
 
     model: str
-    policy: dict[str, Any] | None = None
+    policy: ModerationPolicyParam | None = None
 
 
 class MetadataPropertyForRequest(Body):

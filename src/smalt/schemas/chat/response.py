@@ -135,10 +135,10 @@ class AzureChatCompletionResponseMessage(ChatCompletionResponseMessage):
 
 
 class AzureChatCompletionChoice(Wire):
-    """One of the answers."""
+    """One of the answers; it has no message when the content filter has blocked it."""
 
     index: int
-    message: AzureChatCompletionResponseMessage
+    message: AzureChatCompletionResponseMessage | None = None
     finish_reason: ChatCompletionFinishReason
     logprobs: ChatCompletionChoiceLogprobs | None
     content_filter_results: AzureContentFilterResultForChoice | None = None
@@ -152,7 +152,7 @@ class ModerationResultBody(Wire):
     flagged: bool
     categories: dict[str, bool]
     category_scores: dict[str, float]
-    category_applied_input_types: dict[str, list[str]] | None = None
+    category_applied_input_types: dict[str, list[Literal["text", "image"]]]
 
 
 class ChatCompletionModerationResults(Wire):

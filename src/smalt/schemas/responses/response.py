@@ -5,7 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Tag
 from typing_extensions import TypeAliasType
 
-from smalt.schemas.content_filter import AzureContentFilterOffsets
+from smalt.schemas.chat.response import ModerationResultBody
+from smalt.schemas.content_filter import (
+    AzureContentFilterOffsets,
+    AzureContentFilterPromptResults,
+    AzureContentFilterResultForChoice,
+)
 from smalt.schemas.responses.choices import ToolChoiceParam
 from smalt.schemas.responses.formats import ResponseTextParam
 from smalt.schemas.responses.items import ItemResource
@@ -86,8 +91,26 @@ class ResponseContentFilter(Wire):
     blocked: bool
     source_type: Literal["prompt", "completion"]
     content_filter_raw: list[Any] | None = None
-    content_filter_results: dict[str, Any]
+    content_filter_results: AzureContentFilterPromptResults | AzureContentFilterResultForChoice
     content_filter_offsets: AzureContentFilterOffsets | None = None
+
+
+class ModerationErrorBody(Wire):
+    """Why one side of a response could not be moderated."""
+
+    type: Literal["error"]
+    code: str
+    message: str
+
+
+ModerationOutcomeBody = Annotated[ModerationResultBody | ModerationErrorBody, Field(discriminator="type")]
+
+
+class Moderation(Wire):
+    """What a moderation model says of both sides of a response."""
+
+    input: ModerationOutcomeBody
+    output: ModerationOutcomeBody
 
 
 class AzureResponse(Wire):
@@ -115,6 +138,7 @@ class AzureResponse(Wire):
     max_tool_calls: int | None
     metadata: Metadata | None
     model: str
+    moderation: Moderation | None = None
     output: list[ItemResource]
     output_text: str | None = None
     parallel_tool_calls: bool

@@ -2,11 +2,13 @@
 
 from smalt.store.tables.accounts import end_users, keys, revisions, usage
 from smalt.store.tables.base import metadata
+from smalt.store.tables.blocklists import blocklist_items, blocklists
 from smalt.store.tables.containers import container_files, containers
 from smalt.store.tables.conversations import conversation_items, conversations
 from smalt.store.tables.files import blob_holds, blobs, doomed_blobs, files, upload_parts, uploads
 from smalt.store.tables.jobs import job_runners, job_sweeps, jobs
 from smalt.store.tables.prompts import prompt_versions, prompts
+from smalt.store.tables.protected_materials import protected_fingerprints, protected_materials
 from smalt.store.tables.responses import response_events, response_input_items, responses
 from smalt.store.tables.spoken_answers import spoken_answers
 from smalt.store.tables.stored_completions import stored_completion_metadata, stored_completions
@@ -21,6 +23,8 @@ from smalt.store.tables.vector_stores import (
 __all__ = [
     "blob_holds",
     "blobs",
+    "blocklist_items",
+    "blocklists",
     "chunk_vectors",
     "chunks",
     "container_files",
@@ -37,6 +41,8 @@ __all__ = [
     "metadata",
     "prompt_versions",
     "prompts",
+    "protected_fingerprints",
+    "protected_materials",
     "response_events",
     "response_input_items",
     "responses",

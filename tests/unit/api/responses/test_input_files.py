@@ -12,7 +12,7 @@ from asked_plans import items_of
 from documents import docx, pdf
 from loopback import web_service
 from planning_rooms import keep_file, planning_rooms
-from smalt.api.responses.file_urls import FileUrls
+from smalt.api.file_urls import FileUrls
 from smalt.api.responses.messages import chat_messages
 from smalt.core.errors import InvalidRequest, NotFound
 

@@ -347,3 +347,39 @@ async def test_what_is_nested_too_deep_to_be_kept_is_refused(rooms):
 async def test_a_tool_s_fault_is_named_by_its_place(rooms):
     refusal = await refused(rooms, tools=[LOOK, {**MCP, "connector_id": "connector_gmail"}])
     assert refusal.param == "tools[1].connector_id"
+
+
+async def test_a_plan_knows_its_mount_also_when_it_is_made_again(rooms: Any):
+    for is_azure in (True, False):
+        plan = await planned(rooms, is_azure=is_azure, background=True)
+        await kept(rooms, plan, status="in_progress")
+        stored = await Responses(rooms.database, rooms.jobs).get("p", plan.id)
+        assert (plan.is_azure, (await Planner(rooms).resumed(stored)).is_azure) == (is_azure, is_azure)
+
+
+@pytest.mark.parametrize(
+    ("wish", "param", "error"),
+    [
+        ({"model": "nobody"}, "moderation.model", ModelNotFound),
+        ({"model": "deaf"}, "moderation.model", InvalidRequest),
+        ({"model": "talker", "strength": 1}, "moderation.strength", InvalidRequest),
+        ({"model": "talker", "policy": {"inputs": {"mode": "block"}}}, "moderation.policy.inputs", InvalidRequest),
+    ],
+)
+async def test_what_cannot_be_moderated_is_refused_by_its_place(
+    rooms: Any, wish: dict[str, Any], param: str, error: type[ApiError]
+):
+    refusal = await refused(rooms, moderation=wish)
+    assert (refusal.param, type(refusal)) == (param, error)
+
+
+async def test_a_moderated_request_is_moderated_again_when_it_is_gone_on_with(rooms: Any):
+    plan = await planned(
+        rooms, background=True, moderation={"model": "talker", "policy": {"output": {"mode": "block"}}}
+    )
+    assert plan.response["moderation"] is None
+    await kept(rooms, plan, status="in_progress")
+    again = await Planner(rooms).resumed(await Responses(rooms.database, rooms.jobs).get("p", plan.id))
+    assert plan.moderation
+    assert again.moderation
+    assert again.moderation.blocks_output

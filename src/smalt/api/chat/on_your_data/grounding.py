@@ -14,9 +14,9 @@ from smalt.api.chat.on_your_data.prompt import NOT_FOUND, fitting, grounded, les
 from smalt.api.chat.on_your_data.request import source_of
 from smalt.api.generation import Chunk, Generation
 from smalt.core.errors import InvalidRequest
-from smalt.engines.protocols import Bounded, ChatDelta, ChatEngine, ChatEvent, Usage
+from smalt.engines.protocols import Bounded, ChatDelta, ChatEngine, ChatEvent, PromptJudged, Usage
 from smalt.http.call import Call
-from smalt.retrieval.data_sources import DataSources, Retrieval
+from smalt.retrieval.data_sources import DataSources, Document, Retrieval
 from smalt.schemas.chat import AzureCreateChatCompletionRequest, ChatCompletionRequestUserMessage
 
 ATTEMPTS = 6
@@ -44,6 +44,8 @@ class GroundedStamper:
 
     def _with_context(self, chunk: Chunk) -> Chunk:
         for choice in chunk["choices"]:
+            if "delta" not in choice:
+                continue  # late results of the content filter
             choice["end_turn"] = choice["finish_reason"] is not None
             if choice["index"] not in self._begun:
                 self._begun.add(choice["index"])
@@ -65,7 +67,8 @@ class GroundedAnswers:
         intent_usage: Usage | None = None
         is_passed_on = False
         try:
-            await self.generation.content_filter.check_prompt(body)
+            # Documents are looked at with the conversation later; a model is asked what to search for before.
+            judged = await self.generation.judge(body, is_azure=call.is_azure)
             source = source_of(body)
             intent = await find_intent(body, self.generation.models, most=source.parameters.max_search_queries)
             intent_usage = intent.usage
@@ -76,9 +79,12 @@ class GroundedAnswers:
             is_passed_on = bool(searched.retrieval.shown) or source.parameters.in_scope is False
             if is_passed_on:
                 answer = _Answer(body, stamper, intent_usage)
-                chunks = self.generation.chunks(body, ChatEngine, answer.events, stamper=stamper, call=call)
+                documents = [_text(one.document) for one in searched.retrieval.shown]
+                chunks = self.generation.chunks(
+                    body, ChatEngine, answer.events, stamper=stamper, call=call, documents=documents
+                )
             else:
-                chunks = _told(stamper, _nothing_found(body, intent_usage))
+                chunks = _told(stamper, _nothing_found(body, intent_usage, judged))
             async with aclosing(chunks):
                 async for chunk in chunks:
                     yield chunk
@@ -164,13 +170,20 @@ def last_question(body: AzureCreateChatCompletionRequest) -> str:
 
 
 async def _nothing_found(
-    body: AzureCreateChatCompletionRequest, intent_usage: Usage | None
+    body: AzureCreateChatCompletionRequest, intent_usage: Usage | None, judged: PromptJudged | None
 ) -> AsyncGenerator[ChatEvent]:
     """The answer without documents to answer from: there is nothing for a model to add."""
+    if judged is not None:
+        yield judged
     for choice in range(body.n or 1):
         yield ChatDelta(choice, content=NOT_FOUND)
         yield ChatDelta(choice, finish_reason="stop")
     yield _together(Usage(0), intent_usage)
+
+
+def _text(document: Document) -> str:
+    """What of a document the model is shown."""
+    return f"{document.title}\n\n{document.content}" if document.title else document.content
 
 
 async def _told(stamper: GroundedStamper, events: AsyncGenerator[ChatEvent]) -> AsyncGenerator[Chunk]:

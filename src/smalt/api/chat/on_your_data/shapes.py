@@ -27,14 +27,7 @@ async def shaped(chunks: AsyncGenerator[Chunk], form: Form) -> AsyncGenerator[Ch
 
 def shaped_whole(answer: Chunk, form: Form) -> Chunk:
     """A whole answer in a classic form."""
-    choices = [
-        {
-            "index": choice["index"],
-            "finish_reason": choice["finish_reason"],
-            "message": _message(choice["message"], form),
-        }
-        for choice in answer["choices"]
-    ]
+    choices = [_whole_choice(choice, form) for choice in answer["choices"]]
     told = {**_head(answer, uuid_id()), "object": "extensions.chat.completion", "choices": choices}
     if "usage" in answer:
         names = ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -43,16 +36,28 @@ def shaped_whole(answer: Chunk, form: Form) -> Chunk:
 
 
 def _head(chunk: Chunk, new_id: str) -> Chunk:
-    return {"id": new_id, **{name: chunk[name] for name in HEAD if chunk.get(name) is not None}}
+    return {"id": new_id, **{name: chunk[name] for name in HEAD if chunk.get(name)}}
+
+
+def _whole_choice(choice: Chunk, form: Form) -> Chunk:
+    """A choice of a whole answer; one that the content filter has blocked has no message."""
+    told = {"index": choice["index"], "finish_reason": choice["finish_reason"], **_found(choice)}
+    return {**told, "message": _message(choice["message"], form)} if "message" in choice else told
+
+
+def _found(choice: Chunk) -> Chunk:
+    """What the content filter found, where it tells something: the service itself has nothing here."""
+    results = choice.get("content_filter_results")
+    return {"content_filter_results": results} if results else {}
 
 
 def _pieces(choices: list[Chunk], form: Form) -> list[list[Chunk]]:
     """The choices of each chunk that one of ours becomes: the first form tells the context before the role."""
     if not choices:
         return []
-    deltas = [choice["delta"] for choice in choices]
+    deltas = [choice.get("delta", {}) for choice in choices]
     if form == "classic" or not any("context" in delta for delta in deltas):
-        return [[_choice(choice, _delta(choice["delta"])) for choice in choices]]
+        return [[_choice(choice, _delta(delta)) for choice, delta in zip(choices, deltas, strict=True)]]
     contexts = [
         _choice(choice, {"context": _messages(choice["delta"]["context"])})
         for choice in choices
@@ -66,8 +71,9 @@ def _choice(choice: Chunk, delta: Chunk) -> Chunk:
     return {
         "index": choice["index"],
         "delta": delta,
-        "end_turn": choice["end_turn"],
+        "end_turn": choice["finish_reason"] is not None,
         "finish_reason": choice["finish_reason"],
+        **_found(choice),
     }
 
 

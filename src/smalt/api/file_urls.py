@@ -29,7 +29,16 @@ class _Forbidden(OSError):
 class FileUrls:
     """Fetches files from the hosts that the operator lists; without a list, from public addresses only."""
 
-    def __init__(self, hosts: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[str] | None,
+        *,
+        most_bytes: int = MOST_BYTES,
+        instead: str = "send the file as file_data or file_id",
+    ) -> None:
+        """`instead` is what a client may do when its file is not fetched."""
+        self._most_bytes = most_bytes
+        self._instead = instead
         self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
 
     async def fetch(self, url: str, path: Path, *, param: str) -> str:
@@ -38,14 +47,14 @@ class FileUrls:
             async with asyncio.timeout(SECONDS):
                 return await self._fetch(url, path, param)
         except TimeoutError:
-            raise _failed(url, param, f"it takes longer than {SECONDS:g} seconds") from None
+            raise self._failed(url, param, f"it takes longer than {SECONDS:g} seconds") from None
         except _Forbidden:
             raise self._refusal(url, param) from None
         except (aiohttp.ClientError, OSError) as error:
             # Some of aiohttp's errors hold the one that says what happened.
             if isinstance(error.__cause__, _Forbidden) or isinstance(getattr(error, "os_error", None), _Forbidden):
                 raise self._refusal(url, param) from None
-            raise _failed(url, param, type(error).__name__) from error
+            raise self._failed(url, param, type(error).__name__) from error
 
     async def _fetch(self, url: str, path: Path, param: str) -> str:
         connector = aiohttp.TCPConnector(resolver=_PublicResolver() if self._hosts is None else None)
@@ -59,10 +68,10 @@ class FileUrls:
                         place = urljoin(place, location)
                         continue
                     if answer.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
-                        raise _failed(url, param, f"its server answers {answer.status}")
-                    await _save(answer, path, param)
+                        raise self._failed(url, param, f"its server answers {answer.status}")
+                    await self._save(answer, path, param)
                     return _name(answer, parts)
-        raise _failed(url, param, f"it leads on more than {MOST_REDIRECTS} times")
+        raise self._failed(url, param, f"it leads on more than {MOST_REDIRECTS} times")
 
     def _checked(self, url: str, param: str) -> SplitResult:
         """The parts of an address that may be asked."""
@@ -82,11 +91,31 @@ class FileUrls:
             raise _Forbidden
         return parts
 
+    async def _save(self, answer: aiohttp.ClientResponse, path: Path, param: str) -> None:
+        got = 0
+        with path.open("wb") as file:
+            async for piece in answer.content.iter_chunked(PIECE):
+                got += len(piece)
+                if got > self._most_bytes:
+                    raise InvalidRequest(
+                        f"The file of '{param}' has more than {self._most_bytes} bytes, the most that is fetched. "
+                        f"Make it smaller, or {self._instead}.",
+                        param=param,
+                    )
+                await asyncio.to_thread(file.write, piece)
+
     def _refusal(self, url: str, param: str) -> InvalidRequest:
         why = "its host has no public address" if self._hosts is None else "its host is not among them"
         return InvalidRequest(
             f"This server does not fetch {_shown(url)} for '{param}': {why}. Its operator may list the host in "
-            "responses.file_hosts; or send the file as file_data or file_id.",
+            f"responses.file_hosts; or {self._instead}.",
+            param=param,
+            code="invalid_value",
+        )
+
+    def _failed(self, url: str, param: str, reason: str) -> InvalidRequest:
+        return InvalidRequest(
+            f"Error while downloading {_shown(url)} for '{param}': {reason}. Check the address, or {self._instead}.",
             param=param,
             code="invalid_value",
         )
@@ -119,31 +148,9 @@ def _is_private(host: str) -> bool:
     return not mapped.is_global or mapped.is_multicast
 
 
-async def _save(answer: aiohttp.ClientResponse, path: Path, param: str) -> None:
-    got = 0
-    with path.open("wb") as file:
-        async for piece in answer.content.iter_chunked(PIECE):
-            got += len(piece)
-            if got > MOST_BYTES:
-                raise InvalidRequest(
-                    f"The file of '{param}' has more than {MOST_BYTES} bytes, the most that is fetched. Upload it.",
-                    param=param,
-                )
-            await asyncio.to_thread(file.write, piece)
-
-
 def _name(answer: aiohttp.ClientResponse, parts: SplitResult) -> str:
     named = NAME.search(answer.headers.get("Content-Disposition", ""))
     return named[1].strip() if named else PurePosixPath(unquote(parts.path)).name
-
-
-def _failed(url: str, param: str, reason: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"Error while downloading {_shown(url)} for '{param}': {reason}. Check the address, or send the file as "
-        "file_data or file_id.",
-        param=param,
-        code="invalid_value",
-    )
 
 
 def _shown(url: str) -> str:

@@ -1,0 +1,1 @@
+"""Moderations: what is harmful in texts and pictures."""

@@ -1,0 +1,70 @@
+"""Looks at one request and its answer, as its deployment's policy says."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from smalt.engines.protocols import PromptJudged
+from smalt.safety.asynchronous import passed_on
+from smalt.safety.content_filter import Asked, Event, PromptFiltered
+from smalt.safety.judging import Answer, Judge
+from smalt.safety.policies import Policy
+from smalt.safety.prompts import prompts_of
+from smalt.safety.results import Results, is_filtered
+from smalt.safety.streaming import held_back
+from smalt.safety.transcripts import Stretch
+
+
+class PolicyChecks:
+    """What one request is looked at for; `tells` says whether its client is told what was found."""
+
+    def __init__(self, policy: Policy, judge: Judge, *, tells: bool) -> None:
+        self._policy = policy
+        self._judge = judge
+        self._tells = tells
+        self._documents: Sequence[str] = ()
+        self._questions: Sequence[str] = ()
+        self._choices = 1
+
+    async def judge(self, asked: Asked, documents: Sequence[str] = ()) -> PromptJudged | None:
+        """Look at every prompt of a request; raises `PromptFiltered` with the results of the first that is refused."""
+        prompts = prompts_of(asked)
+        self._documents = documents
+        self._questions = [prompt.question for prompt in prompts]
+        self._choices = asked.n or 1
+        told: list[Results] = []
+        for index, prompt in enumerate(prompts):
+            found = await self._judge.prompt(prompt, self._policy, documents)
+            if is_filtered(found):
+                raise PromptFiltered(found)
+            told.append({"prompt_index": index, "content_filter_results": found})
+        return PromptJudged(told, is_asynchronous=self._policy.is_asynchronous) if self._tells else None
+
+    def watch(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        """Look at what leaves, before it does or after."""
+        if not self._policy.looks_at_answers:
+            return events
+        if self._policy.is_asynchronous:
+            return passed_on(events, self._look, tells=self._tells)
+        return held_back(events, self._look, tells=self._tells)
+
+    async def _look(self, stretch: Stretch) -> Results | None:
+        transcript = stretch.transcript
+        texts = transcript.add(stretch.deltas)
+        is_end = stretch.is_last and bool(self._documents) and bool(transcript.parts)
+        if not texts and not is_end:
+            return None
+        return await self._judge.answer(
+            Answer(
+                texts=texts,
+                recent=transcript.recent(stretch.deltas),
+                content=transcript.content,
+                question=self._question(stretch.choice),
+                documents=self._documents,
+                is_last=stretch.is_last,
+            ),
+            self._policy,
+        )
+
+    def _question(self, choice: int) -> str:
+        """What a choice answers; choices count over prompts, then over n."""
+        place = choice // self._choices
+        return self._questions[place] if place < len(self._questions) else ""
