@@ -44,8 +44,9 @@ def filter_case(context: HookContext, case: Case) -> bool:
 def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
     """Name what exists, in the body and in half of the paths; let fields agree where the data shall be valid."""
     if isinstance(case.body, dict):
-        if isinstance(case.body.get("model"), str):
-            case.body["model"] = KNOWN["model"]
+        for asked in (case.body, case.body.get("moderation")):
+            if isinstance(asked, dict) and isinstance(asked.get("model"), str):
+                asked["model"] = KNOWN["model"]
         if case.meta and case.meta.generation.mode is GenerationMode.POSITIVE:
             agree(case.body)
     for name, value in (case.path_parameters or {}).items():
@@ -57,8 +58,6 @@ def agree(body: dict[str, Any]) -> None:
     """Keep the rules between fields, and leave out what is not served yet."""
     for name in NOT_SERVED:
         body.pop(name, None)
-    if isinstance(body.get("moderation"), dict):
-        body["moderation"]["model"] = KNOWN["model"]
     if "messages" in body or "prompt" in body:
         # Left to chance, hardly any request would ask for a stream and be right otherwise.
         body["stream"] = len(str(body)) % 2 == 0
