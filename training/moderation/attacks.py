@@ -25,7 +25,7 @@ MOST_CHARACTERS = 1300
 """What is looked at of a long text while learning."""
 
 STRENGTH: dict[Head, float] = {"jailbreak": 3.0, "indirect_attack": 1.0}
-OWN_WEIGHT: dict[Head, float] = {"jailbreak": 1.0, "indirect_attack": 5.0}
+OWN_WEIGHT: dict[Head, float] = {"jailbreak": 10.0, "indirect_attack": 5.0}
 """Inverse strengths of the penalty and weights of our own lines, chosen by average precision on the validation part."""
 
 TECHNICAL_WEIGHT = 3.0
