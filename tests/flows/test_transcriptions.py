@@ -15,7 +15,7 @@ import pytest
 import webvtt
 
 from serving import Served, serving
-from smalt.core.settings import Settings
+from smalt.core.settings import ContentFilterSettings, Settings
 from smalt.engines.audio import Recording, TranscriptEnd, TranscriptEvent, TranscriptSegment
 
 SAID = "Call me Ishmael. Some years ago, never mind how long precisely, I thought I would sail about a little."
@@ -157,7 +157,8 @@ def listener() -> Listener:
 
 @pytest.fixture
 def listening(listener: Listener, tmp_path: Path) -> Iterator[Served]:
-    with serving(Settings(data_dir=tmp_path, starter=False), models=listener) as served:
+    settings = Settings(data_dir=tmp_path, starter=False, content_filter=ContentFilterSettings(enabled=False))
+    with serving(settings, models=listener) as served:
         yield served
 
 

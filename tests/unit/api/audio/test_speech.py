@@ -12,7 +12,7 @@ import pytest
 
 from serving import Served, serving
 from smalt.api.audio.speech import SpeechTally, utterance_of
-from smalt.core.settings import Settings
+from smalt.core.settings import ContentFilterSettings, Settings
 from smalt.engines.audio import SpeechAudio, SpeechEnd, SpeechEvent, Utterance
 from smalt.engines.protocols import Deployment, Serving
 from smalt.http.call import Call
@@ -75,7 +75,8 @@ def speaker() -> EndlessSpeaker:
 
 @pytest.fixture
 def served(tmp_path: Path, speaker: EndlessSpeaker) -> Iterator[Served]:
-    with serving(Settings(data_dir=tmp_path, starter=False), models=OneModel(speaker)) as served:
+    settings = Settings(data_dir=tmp_path, starter=False, content_filter=ContentFilterSettings(enabled=False))
+    with serving(settings, models=OneModel(speaker)) as served:
         yield served
 
 
