@@ -8,6 +8,8 @@ TESTS ?=
 # Most tests wait for other processes, so more run at once than there are cores.
 WORKERS ?= 3
 KILLS ?= 100
+# Many processes are started: each would compile everything anew if it might not keep what it compiled.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup serve test check faults bench docs clean
