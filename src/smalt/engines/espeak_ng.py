@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import orjson
 
 from smalt.core.errors import EngineFailed
+from smalt.engines.deployments import check_options
 from smalt.engines.protocols import Deployment, WorkerSpec
 from smalt.engines.speech_worker.client import SpeakingEngine
 
@@ -29,11 +30,7 @@ class EspeakNgEngine(SpeakingEngine):
 
 
 def _checked_options(deployment: Deployment) -> dict[str, Any]:
-    if unknown := sorted(deployment.options.keys() - OPTIONS):
-        raise EngineFailed(
-            f"Deployment {deployment.name}: the engine espeak_ng has no option {', '.join(unknown)}; "
-            f"it knows {', '.join(sorted(OPTIONS))}."
-        )
+    check_options(deployment, OPTIONS)
     language = deployment.options.get("language")
     if language is not None and not isinstance(language, str):
         raise EngineFailed(f"Deployment {deployment.name}: language must be text such as en-us, not {language!r}.")

@@ -1,15 +1,14 @@
 """The engine `image_moderation`: scores of pictures by two small ONNX classifiers, in a worker process."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import orjson
 
-from smalt.core.errors import NotInstalled
 from smalt.engines.channel import ChannelClient
+from smalt.engines.deployments import readable_weights
 from smalt.engines.image_moderation_worker.options import checked_options
 from smalt.engines.protocols import Deployment, Engine, Scores, WorkerAddress, WorkerSpec
 
@@ -30,7 +29,7 @@ class ImageModerationOnnxEngine(Engine):
     def worker(cls, deployment: Deployment) -> WorkerSpec:
         """One worker for all deployments with the same files and options."""
         chosen = checked_options(deployment).model_dump()
-        weights = _weights(deployment)
+        weights = readable_weights(deployment, WEIGHTS)
         options: dict[str, Any] = {**chosen, **weights, "env": ENVIRONMENT}
         digest = hashlib.sha256(orjson.dumps(options, option=orjson.OPT_SORT_KEYS)).hexdigest()
         memory_bytes = 2 * sum(Path(path).stat().st_size for path in weights.values()) + LIBRARIES_BYTES
@@ -58,14 +57,3 @@ class ImageModerationOnnxEngine(Engine):
         """Close the connection to the worker."""
         if self._channel is not None:
             await self._channel.close()
-
-
-def _weights(deployment: Deployment) -> dict[str, str]:
-    for role in WEIGHTS:
-        path = deployment.weights.get(role)
-        if path is None or not os.access(path, os.R_OK):
-            raise NotInstalled(
-                f"Deployment {deployment.name} lacks a readable file for weights.{role} ({path}). "
-                f"Fetch it with: smalt models pull {deployment.name}"
-            )
-    return {role: deployment.weights[role] for role in WEIGHTS}

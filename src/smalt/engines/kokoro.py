@@ -1,14 +1,14 @@
 """The engine `kokoro`: speech from a Kokoro model in a worker process."""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any, ClassVar
 
 import orjson
 
-from smalt.core.errors import EngineFailed, NotInstalled
+from smalt.core.errors import EngineFailed
 from smalt.engines.cores import available_cores
+from smalt.engines.deployments import check_options, readable_weights
 from smalt.engines.protocols import Deployment, WorkerSpec
 from smalt.engines.speech_worker.client import SpeakingEngine
 
@@ -33,30 +33,19 @@ class KokoroEngine(SpeakingEngine):
     @classmethod
     def worker(cls, deployment: Deployment) -> WorkerSpec:
         """One worker for all deployments with the same files and options."""
-        options: dict[str, Any] = {**_checked_options(deployment), **_weights(deployment), "env": ENVIRONMENT}
+        options: dict[str, Any] = {
+            **_checked_options(deployment),
+            **readable_weights(deployment, WEIGHTS),
+            "env": ENVIRONMENT,
+        }
         digest = hashlib.sha256(orjson.dumps(options, option=orjson.OPT_SORT_KEYS)).hexdigest()
         weights_bytes = sum(Path(options[role]).stat().st_size for role in WEIGHTS)
         return WorkerSpec(f"kokoro:{digest[:16]}", TARGET, options, 2 * weights_bytes + LIBRARIES_BYTES)
 
 
 def _checked_options(deployment: Deployment) -> dict[str, Any]:
-    if unknown := sorted(deployment.options.keys() - OPTIONS):
-        raise EngineFailed(
-            f"Deployment {deployment.name}: the engine kokoro has no option {', '.join(unknown)}; "
-            f"it knows {', '.join(sorted(OPTIONS))}."
-        )
+    check_options(deployment, OPTIONS)
     threads = deployment.options.get("threads", 0)
     if not isinstance(threads, int) or threads < 0:
         raise EngineFailed(f"Deployment {deployment.name}: options.threads is a number of threads, 0 to choose.")
     return {"threads": threads or min(MOST_THREADS, available_cores())}
-
-
-def _weights(deployment: Deployment) -> dict[str, str]:
-    for role in WEIGHTS:
-        path = deployment.weights.get(role)
-        if path is None or not os.access(path, os.R_OK):
-            raise NotInstalled(
-                f"Deployment {deployment.name} lacks a readable file for weights.{role} ({path}). "
-                f"Fetch it with: smalt models pull {deployment.name}"
-            )
-    return {role: deployment.weights[role] for role in WEIGHTS}

@@ -1,15 +1,15 @@
 """The engine `moderation`: scores of texts by small heads over a sentence encoder, in a worker process of its own."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import orjson
 
-from smalt.core.errors import EngineFailed, InvalidRequest, NotInstalled
+from smalt.core.errors import EngineFailed, InvalidRequest
 from smalt.engines.channel import ChannelClient
+from smalt.engines.deployments import check_options, readable_weights
 from smalt.engines.moderation_worker.options import MOST_CHARACTERS
 from smalt.engines.protocols import Deployment, Engine, Scores, WorkerAddress, WorkerSpec
 
@@ -30,7 +30,11 @@ class ModerationHeadsEngine(Engine):
     @classmethod
     def worker(cls, deployment: Deployment) -> WorkerSpec:
         """One worker for all deployments with the same files and options."""
-        options: dict[str, Any] = {**_checked_options(deployment), **_weights(deployment), "env": ENVIRONMENT}
+        options: dict[str, Any] = {
+            **_checked_options(deployment),
+            **readable_weights(deployment, WEIGHTS),
+            "env": ENVIRONMENT,
+        }
         digest = hashlib.sha256(orjson.dumps(options, option=orjson.OPT_SORT_KEYS)).hexdigest()
         memory_bytes = 2 * Path(options["model"]).stat().st_size + LIBRARIES_BYTES
         return WorkerSpec(f"moderation:{digest[:16]}", TARGET, options, memory_bytes)
@@ -63,23 +67,8 @@ class ModerationHeadsEngine(Engine):
 
 
 def _checked_options(deployment: Deployment) -> dict[str, int]:
-    if unknown := sorted(deployment.options.keys() - {"max_characters"}):
-        raise EngineFailed(
-            f"Deployment {deployment.name}: the engine moderation has no option {', '.join(unknown)}; "
-            "it knows max_characters."
-        )
+    check_options(deployment, {"max_characters"})
     most = deployment.options.get("max_characters", MOST_CHARACTERS)
     if not isinstance(most, int) or isinstance(most, bool) or most < 1:
         raise EngineFailed(f"Deployment {deployment.name}: options.max_characters is a whole number above 0.")
     return {"max_characters": most}
-
-
-def _weights(deployment: Deployment) -> dict[str, str]:
-    for role in WEIGHTS:
-        path = deployment.weights.get(role)
-        if path is None or not os.access(path, os.R_OK):
-            raise NotInstalled(
-                f"Deployment {deployment.name} lacks a readable file for weights.{role} ({path}). "
-                f"Fetch it with: smalt models pull {deployment.name}"
-            )
-    return {role: deployment.weights[role] for role in WEIGHTS}

@@ -1,7 +1,6 @@
 """The engine `onnx_embedding`: texts to vectors with onnxruntime, in a worker that batches across requests."""
 
 import hashlib
-import os
 import sys
 from array import array
 from collections.abc import Sequence
@@ -10,8 +9,9 @@ from typing import Any, ClassVar, Self
 
 import orjson
 
-from smalt.core.errors import EngineFailed, InvalidRequest, NotInstalled
+from smalt.core.errors import InvalidRequest
 from smalt.engines.channel import ChannelClient
+from smalt.engines.deployments import check_options, readable_weights
 from smalt.engines.protocols import Deployment, Embeddings, Engine, TokenStarts, WorkerAddress, WorkerSpec
 
 TARGET = "smalt.engines.embedding_worker.serving:serve"
@@ -32,7 +32,11 @@ class OnnxEmbeddingEngine(Engine):
     @classmethod
     def worker(cls, deployment: Deployment) -> WorkerSpec:
         """One worker for all deployments with the same files and options."""
-        options: dict[str, Any] = {**_checked_options(deployment), **_weights(deployment), "env": ENVIRONMENT}
+        options: dict[str, Any] = {
+            **_checked_options(deployment),
+            **readable_weights(deployment, WEIGHTS),
+            "env": ENVIRONMENT,
+        }
         digest = hashlib.sha256(orjson.dumps(options, option=orjson.OPT_SORT_KEYS)).hexdigest()
         memory_bytes = 2 * Path(options["model"]).stat().st_size + LIBRARIES_BYTES
         return WorkerSpec(f"onnx_embedding:{digest[:16]}", TARGET, options, memory_bytes)
@@ -84,20 +88,5 @@ def _token_starts(packed: bytes) -> TokenStarts:
 
 
 def _checked_options(deployment: Deployment) -> dict[str, Any]:
-    if unknown := sorted(deployment.options.keys() - OPTIONS):
-        raise EngineFailed(
-            f"Deployment {deployment.name}: the engine onnx_embedding has no option {', '.join(unknown)}; "
-            f"it knows {', '.join(sorted(OPTIONS))}."
-        )
+    check_options(deployment, OPTIONS)
     return dict(deployment.options)
-
-
-def _weights(deployment: Deployment) -> dict[str, str]:
-    for role in WEIGHTS:
-        path = deployment.weights.get(role)
-        if path is None or not os.access(path, os.R_OK):
-            raise NotInstalled(
-                f"Deployment {deployment.name} lacks a readable file for weights.{role} ({path}). "
-                f"Fetch it with: smalt models pull {deployment.name}"
-            )
-    return {role: deployment.weights[role] for role in WEIGHTS}

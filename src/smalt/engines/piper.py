@@ -10,6 +10,7 @@ import orjson
 
 from smalt.core.errors import EngineFailed, NotInstalled
 from smalt.engines.cores import available_cores
+from smalt.engines.deployments import check_options
 from smalt.engines.protocols import Deployment, WorkerSpec
 from smalt.engines.speech_worker.client import SpeakingEngine
 
@@ -40,11 +41,7 @@ class PiperEngine(SpeakingEngine):
 
 
 def _checked_options(deployment: Deployment) -> dict[str, Any]:
-    if unknown := sorted(deployment.options.keys() - OPTIONS):
-        raise EngineFailed(
-            f"Deployment {deployment.name}: the engine piper has no option {', '.join(unknown)}; "
-            f"it knows {', '.join(sorted(OPTIONS))}."
-        )
+    check_options(deployment, OPTIONS)
     threads = deployment.options.get("threads", 0)
     if not isinstance(threads, int) or threads < 0:
         raise EngineFailed(f"Deployment {deployment.name}: options.threads is a number of threads, 0 to choose.")
