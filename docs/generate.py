@@ -10,7 +10,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from smalt.cli.commands import app
-from smalt.core.settings import DeploymentSettings, Settings
+from smalt.core.settings import (
+    AnswerPolicySettings,
+    ContentPolicySettings,
+    DeploymentSettings,
+    PromptPolicySettings,
+    Settings,
+)
 
 HERE = Path(__file__).parent
 NOTICE = "<!-- Written by `make docs` from the code; change the code, not this page. -->\n"
@@ -43,6 +49,9 @@ model = "meta-llama/Llama-3.1-8B-Instruct"
 [aliases]
 gpt-4o = "qwen"
 ```
+"""
+POLICIES_HEAD = """One policy of the [content filter](content-filters.md). A harm is `off`, only told of (`annotate`),
+or blocked from a severity on (`low`, `medium`, `high`); everything else is `off`, `annotate` or `block`.
 """
 COMMANDS_HEAD = """# Commands
 
@@ -82,6 +91,9 @@ def settings_page() -> str:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             parts += [f"\n## [{name}]\n\n{field.annotation.__doc__}\n\n", table(field.annotation, f"{name}.")]
     parts += [f"\n## [deployments.NAME]\n\n{DeploymentSettings.__doc__}\n\n", table(DeploymentSettings)]
+    parts += [f"\n## [content_filter.policies.NAME]\n\n{POLICIES_HEAD}\n", table(ContentPolicySettings)]
+    for name, model in (("prompts", PromptPolicySettings), ("answers", AnswerPolicySettings)):
+        parts += [f"\n### [content_filter.policies.NAME.{name}]\n\n{model.__doc__}\n\n", table(model)]
     return "".join(parts)
 
 

@@ -16,10 +16,11 @@ from smalt.core.ids import item_id, response_id
 from smalt.core.settings import ResponseSettings
 from smalt.engines.protocols import ChatDelta, ChatEvent, Deployment, ToolCallDelta, Usage
 from smalt.models import Models
-from smalt.safety.content_filter import ContentFilter, NoContentFilter
+from smalt.safety.content_filter import ContentFilter
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.responses import AzureCreateResponse
 from smalt.tools.protocols import HostedTool, Json, Outcome, Output, OutputItem, Source, ToolFunction
+from unfiltered import NoContentFilter
 
 STOP = ChatDelta(finish_reason="stop")
 CALLED = ChatDelta(finish_reason="tool_calls")

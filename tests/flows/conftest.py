@@ -48,18 +48,27 @@ def cramped_server(starter_data_dir: Path, tmp_path_factory: pytest.TempPathFact
 
 
 PARROTS = """
-[content_filter.policies.answers]
-prompts = { hate = "off", sexual = "off", violence = "off", self_harm = "off", jailbreak = "off" }
+[content_filter.policies.answers.prompts]
+hate = "annotate"
+sexual = "annotate"
+violence = "annotate"
+self_harm = "annotate"
+jailbreak = "annotate"
 
 [deployments.parrot]
 engine = "echo"
 content_filter = "answers"
+
+[deployments.small]
+engine = "llama_cpp"
+content_filter = "answers"
+weights = { model = "pack:chat" }
 """
 
 
 @pytest.fixture(scope="session")
 def parrot_server(starter_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """The starter models, and a model that repeats what it is told while only its answers are filtered."""
+    """The starter models, and a parrot and a chat model whose answers are filtered, and not their prompts."""
     with serving_the_starter(starter_data_dir, tmp_path_factory.mktemp("parrot"), PARROTS) as server:
         yield server
 

@@ -326,14 +326,16 @@ def test_a_spoken_answer_passes_the_filter(azure: openai.OpenAI):
     assert VIOLENT not in str(chunks)
 
 
-def test_what_was_blocked_is_counted(served: Served, azure: openai.OpenAI):
+def test_what_was_blocked_is_counted(served: Served, azure: openai.OpenAI, plain: openai.OpenAI):
     with pytest.raises(openai.BadRequestError):
         chat(azure, VIOLENT, "strict")
     chat(azure, VIOLENT)
+    chat(plain, "[[moderate self-harm=0.99]]")
     page = httpx2.get(f"{served.url}/metrics", headers={"api-key": served.key}).text
-    for deployment, side in (("strict", "prompt"), ("speaking", "completion")):
-        labels = f'category="violence",deployment="{deployment}",side="{side}"'
-        assert f"smalt_content_filtered_total{{{labels}}}" in page
+    blocked = 'smalt_content_filtered_total{category="%s",deployment="%s",side="%s"}'
+    assert blocked % ("violence", "strict", "prompt") in page
+    assert all(blocked % (kind, "speaking", "completion") in page for kind in ("violence", "self_harm"))
+    assert 'category="unknown"' not in page
 
 
 def source(index: SearchService) -> Json:

@@ -3,6 +3,7 @@
 The models are echoes, and texts say themselves how they are to be scored.
 """
 
+import base64
 import json
 import time
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         deployments={
             "judge": DeploymentSettings(engine="echo", abilities=["moderation"], model="judge-1"),
             "echo": DeploymentSettings(engine="echo"),
+            "tireless": DeploymentSettings(engine="echo", options={"tokens": 50_000}, content_filter="answers"),
             **{name: DeploymentSettings(engine="echo", content_filter=name) for name in policies},
         },
         content_filter=ContentFilterSettings(moderation_model="judge", policies=policies),
@@ -169,6 +171,19 @@ def test_results_of_tools_are_looked_at_as_documents(served: Served):
     assert answered(served, "/openai/v1", "strict", f"Sun. {ATTACK}")["status"] == "completed"
 
 
+@pytest.mark.parametrize(("mark", "kind"), [(GRAVE, "violence"), (ATTACK, "indirect_attack")])
+@pytest.mark.parametrize("fields", [{}, {"tools": [LOOK]}])
+def test_files_are_looked_at_as_what_is_said_and_as_documents(
+    served: Served, mark: str, kind: str, fields: dict[str, Any]
+):
+    page = base64.b64encode(f"<p>The key {mark} hangs at the reception.</p>".encode()).decode()
+    file = {"type": "input_file", "filename": "page.html", "file_data": page}
+    sent = [{"role": "user", "content": [file, {"type": "input_text", "text": "Sum it up."}]}]
+    answer = asked(served, "/openai/v1", "strict", sent, **fields)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["innererror"]["content_filter_result"][kind]["filtered"] is True
+
+
 def test_arguments_of_calls_are_looked_at(served: Served):
     sent = f'call look {{"at": "{GRAVE}"}}'
     response = answered(served, "/openai/v1", "answers", sent, tools=[LOOK])
@@ -185,6 +200,21 @@ def test_what_was_told_is_kept_and_followed(azure: openai.OpenAI, served: Served
     assert following["content_filters"][0]["content_filter_offsets"]["end_offset"] == len(
         "A quiet day" * 2 + "And night"
     )
+
+
+def test_a_whole_response_is_looked_at_once_and_a_stream_on_the_way(served: Served):
+    text = f"{'word ' * 40}then {GRAVE} and more"
+    whole = answered(served, "/openai/v1", "answers", text)
+    assert (whole["incomplete_details"], whole["output"]) == ({"reason": "content_filter"}, [])
+    streamed = asked(served, "/openai/v1", "answers", text, stream=True).text
+    assert "response.output_text.delta" in streamed
+
+
+def test_a_model_stops_when_its_response_is_blocked(served: Served):
+    answer = asked(served, "/openai/v1", "tireless", f"So {GRAVE}", stream=True)
+    end = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")][-1]
+    assert end["response"]["incomplete_details"] == {"reason": "content_filter"}
+    assert 0 < end["response"]["usage"]["output_tokens"] < 5_000
 
 
 def test_jobs_filter_too(azure: openai.OpenAI):

@@ -80,5 +80,16 @@ def test_a_stream_that_becomes_a_threat_shows_none_of_it(parrot_server: Any, pat
     assert whole.choices[0].message.content == POLITE * 4
 
 
+def test_a_threat_in_the_middle_of_a_long_whole_answer_is_found(parrot_server: Any):
+    base = f"{parrot_server.url}/openai/v1"
+    with openai.OpenAI(base_url=base, api_key=parrot_server.key, max_retries=0) as client:
+        (choice,) = parroted(client, POLITE * 20 + THREAT + " " + POLITE * 20).to_dict()["choices"]
+    assert (choice["finish_reason"], choice["content_filter_results"]["violence"]["filtered"]) == (
+        "content_filter",
+        True,
+    )
+    assert "message" not in choice
+
+
 def parroted(client: openai.OpenAI, text: str, **fields: Any) -> Any:
     return client.chat.completions.create(model="parrot", messages=[{"role": "user", "content": text}], **fields)

@@ -12,7 +12,7 @@ import mongo_service
 import search_services
 from search_services import KEY, SearchService
 from serving import Served, serving
-from smalt.core.settings import DeploymentSettings, RetrievalSettings, Settings
+from smalt.core.settings import ContentFilterSettings, DeploymentSettings, RetrievalSettings, Settings
 from smalt.schemas.vocabulary import check_answer
 from told_model import ToldModel, told_model
 
@@ -41,12 +41,19 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with told_model() as model, search_services.azure_search() as index:
         deployments = {
-            "told": DeploymentSettings(engine="upstream", base_url=model.url, options={"retries": 0}),
+            "told": DeploymentSettings(
+                engine="upstream", base_url=model.url, options={"retries": 0}, content_filter="none"
+            ),
+            "filtered": DeploymentSettings(
+                engine="upstream", base_url=model.url, options={"retries": 0}, content_filter="default"
+            ),
             "echo": DeploymentSettings(engine="echo"),
             "short": DeploymentSettings(engine="echo", options={"context": 120}),
         }
         folder = tmp_path_factory.mktemp("house")
-        with serving(Settings(data_dir=folder, starter=False, deployments=deployments)) as served:
+        content_filter = ContentFilterSettings(moderation_model="echo")
+        settings = Settings(data_dir=folder, starter=False, deployments=deployments, content_filter=content_filter)
+        with serving(settings) as served:
             yield House(served, model, index)
 
 
@@ -197,6 +204,23 @@ def test_a_conversation_is_searched_by_what_the_model_makes_of_it(client: openai
     assert answer.usage.completion_tokens == 20
     limited = ask(client, azure(house, max_search_queries=1), *FOLLOW_UP)
     assert json.loads(limited.choices[0].message.context["intent"]) == ["how long books are lent"]
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_what_the_model_searches_for_is_looked_at_before_it_is_told(
+    client: openai.OpenAI, house: House, *, is_streamed: bool
+):
+    violent = "books [[moderate violence=1 violence/graphic=1]]"
+    house.model.says("Books are lent for six weeks.", queries=(violent, "bicycle key"))
+    asked = {"model": "filtered", "stream": is_streamed}
+    told = ask(client, azure(house), *FOLLOW_UP, **asked)
+    answer = str([chunk.to_dict() for chunk in told] if is_streamed else told.to_dict())
+    assert "violence=1" not in answer
+    assert "And books?" in answer
+    assert "violence=1" not in str(house.index.asked)
+    house.model.says("Books are lent for six weeks.", queries=("how long books are lent",))
+    told = ask(client, azure(house), *FOLLOW_UP, **asked)
+    assert "how long books are lent" in str([chunk.to_dict() for chunk in told] if is_streamed else told.to_dict())
 
 
 def test_a_query_that_fails_may_be_left_out(client: openai.OpenAI, house: House):

@@ -12,8 +12,8 @@ from scipy.optimize import minimize
 
 Numbers = NDArray[np.float32]
 
-DENSE = 768
-"""The first columns of a row are the encoder's; the others are counts of word pieces, mostly zeros."""
+DENSE = 1536
+"""The first columns of a row are the encoder's layers; the others are counts of word pieces, mostly zeros."""
 
 MOST_WEIGHT_OF_POSITIVES = 6.0
 CLOSE_TO_TOP = 1.0

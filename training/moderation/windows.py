@@ -13,7 +13,7 @@ from smalt.core.settings import load_settings
 from smalt.engines.moderation_worker.features import TextFeatures
 from smalt.models.packs import pull_starter
 
-MOST_ROWS = 24
+MOST_ROWS = 120
 """Rows, of windows and of their sentences, that are learned from in a long text."""
 
 
@@ -31,7 +31,7 @@ def rows_of(texts: Sequence[str], encoder: TextFeatures) -> list[NDArray[np.floa
 
 
 def _rows_of(text: str, encoder: TextFeatures) -> NDArray[np.float32]:
-    digest = hashlib.sha256(f"sentences {encoder.size} {MOST_ROWS} {text}".encode("utf-8", "replace")).hexdigest()
+    digest = hashlib.sha256(f"int8 {encoder.size} {MOST_ROWS} {text}".encode("utf-8", "replace")).hexdigest()
     path = sources.cache_dir() / "rows" / digest[:2] / f"{digest}.npz"
     if path.is_file():
         with np.load(path) as kept:

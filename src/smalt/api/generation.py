@@ -3,14 +3,14 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import orjson
 
 from smalt.api.accounting import Asked, Tally
 from smalt.api.closing import Closing
-from smalt.api.filter_results import filtered_kinds
 from smalt.api.hearing import Ears, Heard
+from smalt.api.judged_streams import EngineStream, Verdict
 from smalt.engines.protocols import (
     ChatDelta,
     ChatEvent,
@@ -19,14 +19,18 @@ from smalt.engines.protocols import (
     LateJudgement,
     PromptJudged,
     Serving,
+    Usage,
 )
 from smalt.http.call import Call
 from smalt.http.event_stream import DONE, data
 from smalt.models import Models
-from smalt.safety.content_filter import Checks, ContentFilter, PromptFiltered
+from smalt.safety.content_filter import Checks, ContentFilter, Delivery, PromptFiltered
+from smalt.safety.results import filtered_kinds, is_filtered
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 
 Chunk = dict[str, Any]
+NAMELESS: Final[Chunk] = {"id": "", "object": "", "created": 0, "model": ""}
+"""The head of chunks that hold only what the content filter says; the service writes no more into it."""
 RAI_INVOKED = (b"x-ms-rai-invoked", b"true")
 """The header by which Azure says that the content filter has looked."""
 
@@ -83,9 +87,24 @@ class Generation:
         """The conversation as its model can take it."""
         return Heard(body) if self.ears is None else await self.ears.hear(body)
 
-    async def judge(self, asked: Asked, *, is_azure: bool) -> PromptJudged | None:
+    def looks_at(self, asked: Asked, *, is_azure: bool) -> bool:
+        """Whether the content filter has anything to look for in a request and its answer."""
+        return self._checks(asked, is_azure=is_azure) is not None
+
+    async def judge(self, asked: Asked, *, is_azure: bool, documents: Sequence[str] = ()) -> PromptJudged | None:
         """What the content filter finds in a request; raises `PromptFiltered` when it must not be answered."""
-        return await self._judge(asked, self._checks(asked, is_azure=is_azure))
+        return await self._judge(asked, self._checks(asked, is_azure=is_azure), documents)
+
+    async def may_leave(self, asked: Asked, texts: Sequence[str], *, is_azure: bool) -> bool:
+        """Whether texts that a model has written beside its answer may be seen; counts them when they may not."""
+        checks = self._checks(asked, is_azure=is_azure)
+        if checks is None:
+            return True
+        found = await checks.look(texts)
+        if is_filtered(found):
+            self._blocked(asked, "completion", found)
+            return False
+        return True
 
     async def events(
         self,
@@ -93,31 +112,62 @@ class Generation:
         ability: type[Ability],
         begin: Callable[[Ability], AsyncIterator[Event]],
         *,
+        delivery: Delivery,
         is_azure: bool = False,
         documents: Sequence[str] = (),
     ) -> AsyncGenerator[Event]:
         """What an engine says to a request, as it comes, after what the filter says of the prompt.
 
-        `documents` are shown to the model beside the conversation. What is found in the prompt is told with the first
-        piece of the answer, since a failure before it shall have a status of its own.
+        `documents` are shown to the model beside the conversation.
         """
-        checks = self._checks(asked, is_azure=is_azure)
-        judged = await self._judge(asked, checks, documents)
+        checks = self._checks(asked, is_azure=is_azure, delivery=delivery)
+        if checks is None:
+            async with self.models.lease(asked.model, ability) as engine, Closing(begin(engine)) as events:
+                async for event in events:
+                    yield event
+            return
         async with (
-            self.models.lease(asked.model, ability) as engine,
-            Closing(begin(engine)) as events,
-            Closing(events if checks is None else checks.watch(events)) as watched,
+            Verdict(self._judge(asked, checks, documents)) as verdict,
+            verdict.leased(lambda: self.models.lease(asked.model, ability)) as engine,
+            aclosing(self._looked_at(asked, lambda: begin(engine), checks, verdict)) as told,
         ):
-            async for event in watched:
-                if judged is not None and not isinstance(event, Serving):
-                    yield cast("Event", judged)
-                    judged = None
-                if checks is not None:
-                    self._count(asked, event)
+            async for event in told:
                 yield event
 
-    def _checks(self, asked: Asked, *, is_azure: bool) -> Checks | None:
-        return self.content_filter.checks(self.models.find(asked.model), is_azure=is_azure)
+    async def _looked_at(
+        self,
+        asked: Asked,
+        begin: Callable[[], AsyncIterator[Event]],
+        checks: Checks,
+        verdict: Verdict,
+    ) -> AsyncGenerator[Event]:
+        """What an engine says under a policy.
+
+        What is found in the prompt is told with the first piece of the answer, since a failure before it shall have a
+        status of its own. An engine that is stopped, as nothing more of it would leave, cannot tell its usage.
+        """
+        # A model that runs here may read the prompt while it is judged; others are not even sent what is refused.
+        is_here = bool(self.models.find(asked.model).weights)
+        if not is_here:
+            await verdict.get()
+        tally = Tally(asked.model)
+        is_blocked = False
+        async with Closing(begin()) as events, EngineStream(events, tally, is_begun=is_here) as counted:
+            judged = await verdict.get()
+            async with Closing(checks.watch(counted)) as watched:
+                async for event in watched:
+                    if judged is not None and not isinstance(event, Serving):
+                        yield cast("Event", judged)
+                        judged = None
+                    is_blocked = self._count(asked, event) or is_blocked
+                    if not isinstance(event, Usage):
+                        yield event
+        used = tally.used(asked) if is_blocked else tally.usage
+        if used is not None:
+            yield cast("Event", used)
+
+    def _checks(self, asked: Asked, *, is_azure: bool, delivery: Delivery = "whole") -> Checks | None:
+        return self.content_filter.checks(self.models.find(asked.model), is_azure=is_azure, delivery=delivery)
 
     async def _judge(self, asked: Asked, checks: Checks | None, documents: Sequence[str] = ()) -> PromptJudged | None:
         if checks is None:
@@ -128,18 +178,21 @@ class Generation:
             self._blocked(asked, "prompt", error.results)
             raise
 
-    def _count(self, asked: Asked, event: ChatEvent | CompletionEvent) -> None:
+    def _count(self, asked: Asked, event: ChatEvent | CompletionEvent) -> bool:
+        """Count a choice that was blocked; says whether the event is the end of one."""
         if isinstance(event, (ChatDelta, CompletionDelta)):
             results = event.judged
         elif isinstance(event, LateJudgement):
             results = event.results
         else:
-            return
-        if event.finish_reason == "content_filter":
-            self._blocked(asked, "completion", results or {})
+            return False
+        if event.finish_reason != "content_filter":
+            return False
+        self._blocked(asked, "completion", results or {})
+        return True
 
     def _blocked(self, asked: Asked, side: str, results: Mapping[str, Any]) -> None:
-        """Count what was blocked; where results are not told, or an engine has blocked, the category is not known."""
+        """Count what was blocked; what an engine has blocked has no category that is known."""
         if self.meter is not None:
             deployment = self.models.find(asked.model).name
             for category in filtered_kinds(results) or ["unknown"]:
@@ -153,11 +206,12 @@ class Generation:
         *,
         stamper: Stamper[Event],
         call: Call,
+        delivery: Delivery,
         documents: Sequence[str] = (),
     ) -> AsyncGenerator[Chunk]:
         """The chunks of an answer as they come; what they cost is reported however the stream ends."""
+        told = self.events(asked, ability, begin, delivery=delivery, is_azure=call.is_azure, documents=documents)
         try:
-            told = self.events(asked, ability, begin, is_azure=call.is_azure, documents=documents)
             async with aclosing(told) as events:
                 async for event in events:
                     if isinstance(event, PromptJudged):

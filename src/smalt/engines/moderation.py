@@ -15,7 +15,7 @@ from smalt.engines.protocols import Deployment, Engine, Scores, WorkerAddress, W
 
 TARGET = "smalt.engines.moderation_worker.serving:serve"
 WEIGHTS = ("model", "tokenizer")
-LIBRARIES_BYTES = 192 * 2**20
+LIBRARIES_BYTES = 128 * 2**20
 """What Python, onnxruntime, the heads and a share's intermediate results take beside the weights."""
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}

@@ -26,6 +26,16 @@ class PassedChoice:
     has_finished: bool = False
     is_over: bool = False
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether something of it may still leave."""
+        return not self.is_over and not self.has_finished
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the engine has more to say that nobody will see."""
+        return self.is_over and not self.has_finished
+
     def add(self, delta: Delta) -> bool:
         """Take a piece; says whether it is time to look."""
         self.deltas.append(delta)
@@ -54,10 +64,19 @@ class LateJudge:
         self._choices: dict[int, PassedChoice] = {}
         self._pending: deque[Pending] = deque()
 
+    def is_stopped(self, choices: int) -> bool:
+        """Whether the engine goes on with choices that have ended, and with no other of so many."""
+        known = self._choices.values()
+        return (
+            len(known) >= choices and any(one.is_cut_off for one in known) and not any(one.is_wanted for one in known)
+        )
+
     def passes(self, delta: Delta) -> bool:
         """Take a piece, and look at what its choice has said when it is time; false when the choice has ended."""
         choice = self._choices.setdefault(delta.choice, PassedChoice())
-        if not choice.is_over and choice.add(delta):
+        if choice.is_over:
+            choice.has_finished = delta.finish_reason is not None
+        elif choice.add(delta):
             self._begin(choice, is_last=choice.has_finished)
         return not choice.is_over
 
@@ -108,19 +127,23 @@ class LateJudge:
         if results is None or choice.is_over:
             return []
         choice.is_over = is_filtered(results)
-        if self._tells:
-            reason = "content_filter" if choice.is_over else None
-            offsets = (pending.start, pending.start, pending.end)
-            return [LateJudgement(stretch.choice, results, *offsets, finish_reason=reason)]
-        if choice.is_over and not choice.has_finished:
-            return [ended(stretch.deltas[0], None)]
-        return []
+        if choice.is_over and not self._tells and not choice.has_finished:
+            return [ended(stretch.deltas[0], results)]
+        if not choice.is_over and not self._tells:
+            return []
+        # Where results are not told, what was found after the end still counts.
+        reason = "content_filter" if choice.is_over else None
+        offsets = (pending.start, pending.start, pending.end)
+        return [LateJudgement(stretch.choice, results, *offsets, finish_reason=reason)]
 
 
-async def passed_on(events: AsyncIterator[Event], look: Look, *, tells: bool) -> AsyncGenerator[Event]:
-    """The events of an answer as they come, and among them what is found in those that have passed.
+async def passed_on(
+    events: AsyncIterator[Event], look: Look, *, choices: int = 1, tells: bool
+) -> AsyncGenerator[Event]:
+    """The events of an answer of so many `choices` as they come, and among them what is found in what has passed.
 
-    A choice that crosses the line ends as soon as that is known. The usage waits until everything was looked at.
+    A choice that crosses the line ends as soon as that is known; the answer ends when no other is still wanted. The
+    usage waits until everything was looked at.
     """
     late = LateJudge(look, tells=tells)
     try:
@@ -129,6 +152,8 @@ async def passed_on(events: AsyncIterator[Event], look: Look, *, tells: bool) ->
                 yield cast("Event", one)
             if not isinstance(event, ChatDelta | CompletionDelta) or late.passes(event):
                 yield event
+            if late.is_stopped(choices):
+                break
         for one in await late.rest():
             yield cast("Event", one)
     finally:

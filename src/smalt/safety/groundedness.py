@@ -7,7 +7,7 @@ docs/model-cards/attacks.md for how often.
 
 import asyncio
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,12 +21,16 @@ NEIGHBOURS: Final = 3
 LEAST_WORDS: Final = 3
 """Content words that a sentence must have to claim something."""
 
-LONG: Final = 20_000
-"""Characters of documents from which on the work is done in a thread."""
+LONGEST_ABBREVIATION: Final = 6
+"""Characters that are looked at for one, with the dot and what is before it."""
+
+LONG: Final = 8_000
+"""Characters of answer and documents from which on the work is done in a thread."""
 
 _FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_CITATION = re.compile(r"\[(?:doc)?\d+\]|\[\^\d+\]|\u3010[^\u3011]*\u3011")
-_SENTENCE = re.compile(r"[^\n]+?(?:[.!?\u3002]+[\"')\]]*(?=\s|\Z)|(?=\n|\Z))")
+# The runs never give back what they took and begin where no run is going on: else long ones take quadratic time.
+_CITATION = re.compile(r"\[(?:doc)?\d++\]|\[\^\d++\]|\u3010[^\u3010\u3011]*+\u3011")
+_END = re.compile(r"(?<![.!?\u3002])[.!?\u3002]++[\"')\]]*+(?=\s|\Z)|\n|\Z")
 _COURTESY = re.compile(
     r"\W*(?:sure|certainly|of course|hello|hi|thanks|thank you|you're welcome|i hope"
     r"|let me know|please let me know|feel free|(?:i'm|i am) (?:sorry|afraid|happy|glad)|sorry"
@@ -81,29 +85,24 @@ class _Claim:
         return frozenset(zip(self.words, self.words[1:], strict=False))
 
 
-@dataclass(frozen=True, slots=True)
-class _Passage:
-    """Neighbouring sentences of a document."""
-
-    words: frozenset[str]
-    pairs: frozenset[tuple[str, str]]
-    is_negated: bool
-
-
 async def ungrounded(answer: str, documents: Sequence[str]) -> list[Span]:
     """The sentences of an answer that the documents do not support; those that claim nothing are never among them."""
     if len(answer) + sum(map(len, documents)) > LONG:
-        return await asyncio.to_thread(_ungrounded, answer, documents)
-    return _ungrounded(answer, documents)
+        return await asyncio.to_thread(_ungrounded, answer, tuple(documents))
+    return _ungrounded(answer, tuple(documents))
 
 
 class Grounding:
     """Documents, prepared to be compared with sentences."""
 
     def __init__(self, documents: Iterable[str]) -> None:
-        self._passages = [passage for document in documents for passage in _passages(document)]
-        self._everything = frozenset[str]().union(*(passage.words for passage in self._passages))
-        self._frequencies = Counter(word for passage in self._passages for word in passage.words)
+        self._claims: list[_Claim] = []
+        self._passages: list[range] = []
+        for document in documents:
+            first = len(self._claims)
+            self._claims += [_claim(document[span.start : span.end]) for span in sentences(document)]
+            self._passages += _runs(first, len(self._claims))
+        self._holding = self._inverted()
 
     def support(self, sentence: str) -> float | None:
         """How much of a sentence the documents say, 0 to 1; None when it claims nothing."""
@@ -112,31 +111,53 @@ class Grounding:
             return None
         weights = {word: self._weight(word) for word in claim.words}
         total = sum(weights.values())
-        anywhere = sum(weights[word] for word in weights if word in self._everything) / total
+        anywhere = sum(weights[word] for word in weights if word in self._holding) / total
         together, paired, is_negated = self._best(claim, weights)
         support = 0.5 * together / total + 0.25 * anywhere + 0.25 * paired
-        support *= 0.55 if claim.numbers - self._everything else 1
-        support *= 0.75 ** len(claim.names - self._everything)
+        support *= 0.55 if claim.numbers - self._holding.keys() else 1
+        support *= 0.75 ** len(claim.names - self._holding.keys())
         return support * (0.85 if claim.is_negated and not is_negated else 1)
 
     def _best(self, claim: _Claim, weights: dict[str, float]) -> tuple[float, float, bool]:
         """Of the passage that says most of it: the weight of the shared words, the share of pairs, and negation."""
+        shared: dict[int, float] = defaultdict(float)
+        for word, weight in weights.items():
+            for passage in self._holding.get(word, ()):
+                shared[passage] += weight
+        most = max(shared.values(), default=0.0)
+        said = [self._passages[passage] for passage, weight in shared.items() if weight == most]
+        return max(((most, self._paired(claim, one), self._is_negated(one)) for one in said), default=(0.0, 0.0, False))
+
+    def _paired(self, claim: _Claim, passage: range) -> float:
+        """Of the neighbouring words of a claim, the share that are neighbours in a passage too."""
         pairs = claim.pairs
-        best = (0.0, 0.0, False)
-        for passage in self._passages:
-            shared = sum(weight for word, weight in weights.items() if word in passage.words)
-            if shared >= best[0]:
-                paired = len(pairs & passage.pairs) / len(pairs) if pairs else 1.0
-                best = max(best, (shared, paired, passage.is_negated))
-        return best
+        there = frozenset[tuple[str, str]]().union(*(self._claims[place].pairs for place in passage))
+        return len(pairs & there) / len(pairs) if pairs else 1.0
+
+    def _is_negated(self, passage: range) -> bool:
+        return any(self._claims[place].is_negated for place in passage)
+
+    def _inverted(self) -> dict[str, list[int]]:
+        """The passages that hold each word."""
+        holding: dict[str, list[int]] = defaultdict(list)
+        for place, passage in enumerate(self._passages):
+            for word in {word for sentence in passage for word in self._claims[sentence].words}:
+                holding[word].append(place)
+        return dict(holding)
 
     def _weight(self, word: str) -> float:
         """Rare words say more than those that are everywhere in the documents."""
-        return 1 + log((1 + len(self._passages)) / (1 + self._frequencies[word]))
+        return 1 + log((1 + len(self._passages)) / (1 + len(self._holding.get(word, ()))))
 
 
-def _ungrounded(answer: str, documents: Sequence[str]) -> list[Span]:
-    grounding = Grounding(documents)
+@lru_cache(maxsize=4)
+def _grounding(documents: tuple[str, ...]) -> Grounding:
+    """The same for every stretch of an answer."""
+    return Grounding(documents)
+
+
+def _ungrounded(answer: str, documents: tuple[str, ...]) -> list[Span]:
+    grounding = _grounding(documents)
     found: list[Span] = []
     for span in sentences(answer):
         support = grounding.support(answer[span.start : span.end])
@@ -148,29 +169,22 @@ def _ungrounded(answer: str, documents: Sequence[str]) -> list[Span]:
 def sentences(text: str) -> Iterator[Span]:
     """The sentences and lines of a text, without code blocks."""
     plain = _FENCED.sub(lambda match: "\n" * len(match.group()), text)
-    start: int | None = None
-    for match in _SENTENCE.finditer(plain):
-        start = match.start() if start is None else start
-        if _ABBREVIATED.search(match.group()) and plain[match.end() : match.end() + 1] == " ":
+    start = 0
+    for match in _END.finditer(plain):
+        end = match.end()
+        if plain[end : end + 1] == " " and _ABBREVIATED.search(plain[max(start, end - LONGEST_ABBREVIATION) : end]):
             continue
-        piece = plain[start : match.end()]
+        piece = plain[start:end]
         if piece.strip():
-            yield Span(start + len(piece) - len(piece.lstrip()), match.end() - len(piece) + len(piece.rstrip()))
-        start = None
-    if start is not None:
-        yield Span(start, len(plain.rstrip()))
+            yield Span(start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip()))
+        start = end
 
 
-def _passages(document: str) -> Iterator[_Passage]:
-    """Every run of neighbouring sentences, so that what is said in two is found as well."""
-    claims = [_claim(document[span.start : span.end]) for span in sentences(document)]
-    for start in range(max(1, len(claims) - NEIGHBOURS + 1) if claims else 0):
-        run = claims[start : start + NEIGHBOURS]
-        yield _Passage(
-            words=frozenset(word for claim in run for word in claim.words),
-            pairs=frozenset(pair for claim in run for pair in claim.pairs),
-            is_negated=any(claim.is_negated for claim in run),
-        )
+def _runs(first: int, end: int) -> Iterator[range]:
+    """Every run of neighbouring sentences of a document, so that what is said in two is found as well."""
+    if end > first:
+        for start in range(first, max(first, end - NEIGHBOURS) + 1):
+            yield range(start, min(start + NEIGHBOURS, end))
 
 
 def _claim(sentence: str) -> _Claim:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from smalt.core.errors import ApiError, InvalidRequest, Unavailable
 from smalt.engines.protocols import Scores
 from smalt.safety import results
 from smalt.safety.blocklists import LiveBlocklists
+from smalt.safety.guard import Guard, NoVerdict
 from smalt.safety.policies import Policy, Side
 from smalt.safety.profanity import is_profane
 from smalt.safety.prompts import Prompt
@@ -51,17 +53,28 @@ class Judge:
     """Whoever is asked; `passes` says that what nobody can judge goes through, with results that say so."""
 
     scorer: Scorer | None
+    guard: Guard | None
     blocklists: LiveBlocklists
     protected: ProtectedMaterial
     passes: bool
 
+    async def score_ahead(self, prompts: Sequence[Prompt], policy: Policy) -> None:
+        """Have the texts of several prompts scored together: what is remembered then costs nothing one by one."""
+        if self.scorer is None or not policy.prompts.needs_scores:
+            return
+        # A failure is told of with each prompt.
+        with suppress(ApiError):
+            await self.scorer.texts([text for prompt in prompts for text in prompt.all_texts])
+
     async def prompt(self, prompt: Prompt, policy: Policy, documents: Sequence[str] = ()) -> Results:
         """What is found in a prompt and in the documents that are shown with it."""
         side = policy.prompts
-        texts = [said.text for said in prompt.texts]
+        texts = prompt.all_texts
+        await self._check_pictures(prompt, side)
         return await self._all(
             lambda: self._readable(prompt, policy),
             lambda: self._harms(side, texts),
+            lambda: self._guarded(side, texts),
             lambda: self._pictured(side, prompt.images),
             lambda: self._profanity(side, texts),
             lambda: self._attack(side, "jailbreak", prompt.from_source("user")),
@@ -74,7 +87,8 @@ class Judge:
         side = policy.answers
         protected = {name: side.detections[name] for name in PROTECTED if name in side.detections}
         return await self._all(
-            lambda: self._harms(side, answer.texts, answer.question),
+            lambda: self._harms(side, answer.texts),
+            lambda: self._guarded(side, answer.texts, answer.question),
             lambda: self._profanity(side, answer.texts),
             lambda: self._blocklists(policy, answer.texts),
             lambda: self.protected.results(answer.recent, protected),
@@ -86,10 +100,10 @@ class Judge:
         found: Results = {}
         for look in looks:
             try:
-                found = results.graver(found, await look())
+                found = results.gravest(found, await look())
             except ApiError as error:
-                found = results.graver(found, self._failure(error))
-        return results.in_order(found)
+                found = results.gravest(found, self._failure(error))
+        return found
 
     def _failure(self, error: ApiError) -> Results:
         if self.passes:
@@ -102,14 +116,40 @@ class Judge:
     async def _readable(self, prompt: Prompt, policy: Policy) -> Results:
         if not prompt.is_readable and (policy.prompts.needs_scores or policy.blocklists):
             raise InvalidRequest(
-                "The prompt is token ids, which the content filter cannot read. Send it as text.", param="prompt"
+                "The prompt has token ids, or a file, that the content filter cannot read. Send text instead.",
+                param="prompt",
             )
         return {}
 
-    async def _harms(self, side: Side, texts: Sequence[str], question: str | None = None) -> Results:
+    async def _harms(self, side: Side, texts: Sequence[str]) -> Results:
         if self.scorer is None or not side.harms:
             return {}
-        return _harm_results(side, await self.scorer.texts(texts, question=question))
+        return _harm_results(side, await self.scorer.texts(texts))
+
+    async def _guarded(self, side: Side, texts: Sequence[str], question: str | None = None) -> Results:
+        """What a guard finds, piece by piece: one that it has no verdict on hides nothing of the others."""
+        found: Results = {}
+        if self.guard is None or not side.harms:
+            return found
+        for piece in self.guard.pieces(texts):
+            try:
+                found = results.gravest(found, _harm_results(side, await self.guard.scores(piece, question)))
+            except ApiError as error:
+                found = results.gravest(found, self._failure(error))
+                if not isinstance(error, NoVerdict | InvalidRequest):
+                    break
+        return found
+
+    async def _check_pictures(self, prompt: Prompt, side: Side) -> None:
+        """Refuse pictures that only their model could make something of, where others are looked at."""
+        if not prompt.broken_images or not side.harms or self.scorer is None:
+            return
+        if await self.scorer.looks_at_images():
+            raise InvalidRequest(
+                f"The picture at '{prompt.broken_images[0]}' is no data URL that can be read, and pictures are looked "
+                "at. Send data:image/png;base64,… with whole base64.",
+                param=prompt.broken_images[0],
+            )
 
     async def _pictured(self, side: Side, images: Sequence[bytes]) -> Results:
         """The harms in pictures: apart from those in texts, which a broken picture must not hide."""

@@ -1,7 +1,7 @@
 """Which policy a deployment has, and what a policy looks for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -34,6 +34,11 @@ class Side:
         """Whether a moderation model has to look."""
         return bool(self.harms) or not self.detections.keys().isdisjoint(SCORED)
 
+    @property
+    def without_scores(self) -> "Side":
+        """What of it needs no moderation model."""
+        return Side({}, {name: wanted for name, wanted in self.detections.items() if name not in SCORED})
+
 
 SCORED: Final = frozenset({"jailbreak", "indirect_attack"})
 """What only a moderation model can tell, beside the harms."""
@@ -58,6 +63,11 @@ class Policy:
     def looks_at_answers(self) -> bool:
         """Whether there is anything to look for in answers."""
         return bool(self.answers.harms or self.answers.detections or self.blocklists)
+
+    @property
+    def without_scores(self) -> "Policy":
+        """What of it needs no moderation model."""
+        return replace(self, prompts=self.prompts.without_scores, answers=self.answers.without_scores)
 
 
 class Policies:

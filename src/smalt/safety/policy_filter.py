@@ -9,6 +9,7 @@ from smalt.engines.protocols import Deployment
 from smalt.models import Models
 from smalt.safety.blocklists import LiveBlocklists
 from smalt.safety.checking import PolicyChecks
+from smalt.safety.content_filter import Delivery
 from smalt.safety.guard import Guard
 from smalt.safety.judging import Judge
 from smalt.safety.policies import DEFAULT, Policies
@@ -33,6 +34,7 @@ class PolicyFilter:
         scorer = self._scorer()
         self._judge = Judge(
             scorer=scorer,
+            guard=None if scorer is None else self._guard(),
             blocklists=self._blocklists,
             protected=ProtectedMaterial(ProtectedMaterials(database)),
             passes=settings.on_failure == "pass",
@@ -41,15 +43,17 @@ class PolicyFilter:
         if settings.enabled:
             self._check_deployments(models.deployments())
 
-    def checks(self, deployment: Deployment, *, is_azure: bool) -> PolicyChecks | None:
+    def checks(self, deployment: Deployment, *, is_azure: bool, delivery: Delivery = "whole") -> PolicyChecks | None:
         """What a request to a deployment is looked at for; None when nothing is."""
         policy = self._policies.of(deployment, is_azure=is_azure)
         if policy is None:
             return None
         if deployment.content_filter is None and policy.needs_scores and not self._has_scorer:
             self._warn()
-            return None
-        return PolicyChecks(policy, self._judge, tells=is_azure)
+            if DEFAULT not in self._settings.policies:
+                return None
+            policy = policy.without_scores
+        return PolicyChecks(policy, self._judge, tells=is_azure, delivery=delivery)
 
     async def check_blocklists(self) -> None:
         """Raise `InvalidRequest` when a policy names a block list that there is not."""
@@ -79,11 +83,13 @@ class PolicyFilter:
         settings = self._settings
         if not settings.enabled or self._named("moderation_model", "moderation") is None:
             return None
-        guard = None
-        if settings.guard_model is not None and self._named("guard_model", "chat_completion") is not None:
-            guard = Guard(self._models, settings.guard_model)
         image_model = self._named("image_model", "image_moderation")
-        return Scorer(self._models, model=settings.moderation_model, image_model=image_model, guard=guard)
+        return Scorer(self._models, model=settings.moderation_model, image_model=image_model)
+
+    def _guard(self) -> Guard | None:
+        if self._settings.guard_model is None or (name := self._named("guard_model", "chat_completion")) is None:
+            return None
+        return Guard(self._models, name)
 
     def _named(self, field: str, ability: str) -> str | None:
         """The model that a setting names; None when the setting is left out and what it stands for is not there."""
@@ -102,7 +108,9 @@ class PolicyFilter:
     def _warn(self) -> None:
         if not self._has_warned:
             self._has_warned = True
+            is_written = DEFAULT in self._settings.policies
             logger.warning(
-                "nothing is filtered: the policy needs a moderation model and there is none",
+                "%s filtered: the policy needs a moderation model and there is none",
+                "harms and attacks are not" if is_written else "nothing is",
                 extra={"policy": DEFAULT, "moderation_model": self._settings.moderation_model},
             )

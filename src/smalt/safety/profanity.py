@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
@@ -9,11 +10,15 @@ from typing import Final
 
 _TOKEN: Final = re.compile(r"[\w@$!*#]+")
 _SPELLED: Final = re.compile(r"(?<!\w)\w(?:([ .\-_])\w(?:\1\w)+)(?!\w)")
-_MASK: Final = re.compile(r"[*#]+")
-_STRETCHED: Final = re.compile(r"(.)\1{2,}")
+_MASK: Final = re.compile(r"[*#]")
+_NONE: Final = frozenset[str]()
+_STRETCHED: Final = re.compile(r"([^*#])\1{2,}")
 _LETTERS: Final = str.maketrans("013457@$!", "oieastasi")
 _MASKED_LETTERS: Final = 3
 """Letters that a word with stars in it must show: what shows fewer could be anything."""
+
+_LONGEST: Final = 40
+"""Letters of the longest word, at most three of the same after another."""
 
 
 def is_profane(text: str) -> bool:
@@ -33,7 +38,9 @@ def profanities(text: str) -> Iterator[str]:
 
 def _is_word(token: str) -> bool:
     word = unicodedata.normalize("NFKC", token).casefold().strip("!*#'\u2019")
-    if not any(letter.isalpha() for letter in word):
+    if len(word) > _LONGEST:
+        word = _STRETCHED.sub(r"\1\1\1", word)
+    if len(word) > _LONGEST or not any(letter.isalpha() for letter in word):
         return False
     return any(_pattern().fullmatch(form) for form in _forms(word)) or _is_masked(word)
 
@@ -52,8 +59,9 @@ def _is_masked(word: str) -> bool:
     """Whether letters that are written as stars can be those of a short swear word."""
     if not _MASK.search(word) or sum(map(str.isalpha, word)) < _MASKED_LETTERS - 1:
         return False
-    shape = re.compile("".join("." if letter in "*#" else re.escape(letter) for letter in word.translate(_LETTERS)))
-    return any(shape.fullmatch(known) for known in _masked_words())
+    shown = [(place, letter) for place, letter in enumerate(word.translate(_LETTERS)) if letter not in "*#"]
+    first, *others = (_masked_words().get((len(word), place, letter), _NONE) for place, letter in shown)
+    return bool(first.intersection(*others))
 
 
 @cache
@@ -68,7 +76,11 @@ def _pattern() -> re.Pattern[str]:
 
 
 @cache
-def _masked_words() -> tuple[str, ...]:
-    """What people write with stars, in every form."""
+def _masked_words() -> dict[tuple[int, int, str], frozenset[str]]:
+    """What people write with stars, by its length and each of its letters with its place."""
     common = ("fuck", "fucks", "fucking", "fucked", "fucker", "motherfucker", "asshole", "assholes", "bullshit")
-    return (*common, *(word for word in _words() if "*" not in word))
+    found: dict[tuple[int, int, str], set[str]] = defaultdict(set)
+    for word in (*common, *(word for word in _words() if "*" not in word)):
+        for place, letter in enumerate(word):
+            found[len(word), place, letter].add(word)
+    return {key: frozenset(words) for key, words in found.items()}

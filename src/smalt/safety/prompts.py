@@ -5,18 +5,22 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
+from urllib.parse import unquote, unquote_to_bytes
 
 from smalt.schemas.chat import (
     AzureCreateChatCompletionRequest,
     ChatCompletionRequestAssistantMessage,
     ChatCompletionRequestFunctionMessage,
     ChatCompletionRequestMessage,
+    ChatCompletionRequestMessageContentPartFile,
     ChatCompletionRequestMessageContentPartImage,
     ChatCompletionRequestMessageContentPartRefusal,
     ChatCompletionRequestMessageContentPartText,
     ChatCompletionRequestToolMessage,
     ChatCompletionRequestUserMessage,
+    ChatCompletionTool,
     RequestToolCall,
+    ResponseFormatJsonSchema,
 )
 from smalt.schemas.completions import CreateCompletionRequest
 
@@ -37,11 +41,22 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt of a request; `is_readable` is false for token ids, which only their model can read."""
+    """One prompt of a request; `is_readable` is false for token ids and files, which only their model can read.
+
+    `beside` is what the application tells the model beside the conversation. `broken_images` are the places of pictures
+    that came along and cannot be decoded.
+    """
 
     texts: tuple[Said, ...]
+    beside: tuple[str, ...] = ()
     images: tuple[bytes, ...] = ()
+    broken_images: tuple[str, ...] = ()
     is_readable: bool = True
+
+    @property
+    def all_texts(self) -> list[str]:
+        """What the model reads, whoever says it."""
+        return [*(said.text for said in self.texts), *self.beside]
 
     def from_source(self, source: Source) -> list[str]:
         """What comes from one source."""
@@ -63,8 +78,28 @@ def prompts_of(asked: AzureCreateChatCompletionRequest | CreateCompletionRequest
 
 def _conversation(asked: AzureCreateChatCompletionRequest) -> Prompt:
     texts = [Said(text, _source(message)) for message in asked.messages for text in _message_texts(message) if text]
-    images = [image for message in asked.messages for image in _images(message)]
-    return Prompt(tuple(texts), tuple(images))
+    images = [image for place, message in enumerate(asked.messages) for image in _images(place, message)]
+    return Prompt(
+        tuple(texts),
+        beside=tuple(text for text in _told_beside(asked) if text),
+        images=tuple(image for _, image in images if image is not None),
+        broken_images=tuple(place for place, image in images if image is None),
+        is_readable=not any(map(_has_files, asked.messages)),
+    )
+
+
+def _told_beside(asked: AzureCreateChatCompletionRequest) -> Iterator[str]:
+    """What the application tells the model beside the conversation: of its tools, of the answer's form, a draft."""
+    for tool in asked.tools or ():
+        described = tool.function if isinstance(tool, ChatCompletionTool) else tool.custom
+        yield described.description or ""
+    for function in asked.functions or ():
+        yield function.description or ""
+    if isinstance(asked.response_format, ResponseFormatJsonSchema):
+        yield asked.response_format.json_schema.description or ""
+    if asked.prediction is not None:
+        content = asked.prediction.content
+        yield from (content,) if isinstance(content, str) else (part.text for part in content)
 
 
 def _source(message: ChatCompletionRequestMessage) -> Source:
@@ -73,6 +108,11 @@ def _source(message: ChatCompletionRequestMessage) -> Source:
     if isinstance(message, ChatCompletionRequestToolMessage | ChatCompletionRequestFunctionMessage):
         return "document"
     return "application"
+
+
+def _has_files(message: ChatCompletionRequestMessage) -> bool:
+    parts = message.content if isinstance(message.content, list) else ()
+    return any(isinstance(part, ChatCompletionRequestMessageContentPartFile) for part in parts)
 
 
 def _message_texts(message: ChatCompletionRequestMessage) -> Iterator[str]:
@@ -96,23 +136,24 @@ def _said_before(message: ChatCompletionRequestAssistantMessage) -> Iterator[str
         yield call.function.arguments if isinstance(call, RequestToolCall) else call.custom.input
 
 
-def _images(message: ChatCompletionRequestMessage) -> Iterator[bytes]:
-    """The pictures that came with the request; those at other addresses are for the model alone to fetch."""
-    for part in message.content if isinstance(message.content, list) else ():
+def _images(place: int, message: ChatCompletionRequestMessage) -> Iterator[tuple[str, bytes | None]]:
+    """The pictures that came with a message, by place; those at other addresses are for the model alone to fetch."""
+    for position, part in enumerate(message.content if isinstance(message.content, list) else ()):
         if isinstance(part, ChatCompletionRequestMessageContentPartImage):
-            image = _decoded(part.image_url.url)
-            if image is not None:
-                yield image
+            url = part.image_url.url.strip()
+            if url[: len(DATA_URL)].lower() == DATA_URL:
+                yield f"messages[{place}].content[{position}].image_url.url", _decoded(url)
 
 
 def _decoded(url: str) -> bytes | None:
-    head, _, encoded = url.partition(",")
-    if not head.lower().startswith(DATA_URL) or not head.lower().endswith(BASE64):
-        return None
+    """The bytes of a data URL, read as leniently as browsers do; None where there is nothing to be read."""
+    head, _, content = url.partition(",")
+    if not head.rstrip().lower().endswith(BASE64):
+        return unquote_to_bytes(content) or None
+    encoded = "".join((unquote(content) if "%" in content else content).split())
     try:
-        return b64decode(encoded)
+        return b64decode(encoded + "=" * (-len(encoded) % 4), validate=True) or None
     except (binascii.Error, ValueError):
-        # The engine says what is wrong with it.
         return None
 
 

@@ -29,12 +29,11 @@ def custom_blocklists(matching: Sequence[str]) -> Results:
     return {"details": [{"filtered": True, "id": name} for name in matching], "filtered": True}
 
 
-def graver(known: Results, more: Results) -> Results:
-    """Both together; of a kind of harm that is in both, what is worse."""
-    both = {**known, **more}
-    for name in known.keys() & more.keys():
-        both[name] = max(known[name], more[name], key=_gravity)
-    return both
+def gravest(known: Mapping[str, Any], more: Mapping[str, Any]) -> Results:
+    """Two results as one, by name as Azure writes them: of every kind what is worse."""
+    both = known.keys() & more.keys()
+    worst = {**known, **more, **{name: _graver(known[name], more[name]) for name in both}}
+    return dict(sorted(worst.items()))
 
 
 def failure(error: ApiError) -> Results:
@@ -47,10 +46,27 @@ def is_filtered(results: Mapping[str, Any]) -> bool:
     return any(result.get("filtered") for result in results.values())
 
 
-def in_order(results: Mapping[str, Any]) -> Results:
-    """The results as Azure writes them, by name."""
-    return dict(sorted(results.items()))
+def filtered_kinds(results: Mapping[str, Any]) -> list[str]:
+    """The kinds of which something was blocked."""
+    return [name for name, result in results.items() if result.get("filtered")]
 
 
-def _gravity(result: Mapping[str, Any]) -> int:
-    return SEVERITIES.index(result.get("severity", "safe"))
+def _graver(known: Mapping[str, Any], more: Mapping[str, Any]) -> Results:
+    graver = {**known, **more}
+    for name in ("filtered", "detected"):
+        if name in graver:
+            graver[name] = bool(known.get(name) or more.get(name))
+    if "severity" in graver:
+        graver["severity"] = max(known["severity"], more["severity"], key=SEVERITIES.index)
+    if "details" in graver:
+        graver["details"] = _together(known.get("details") or [], more.get("details") or [])
+    return graver
+
+
+def _together(known: list[Results], more: list[Results]) -> list[Results]:
+    """All details; of those that have an id (a block list, a topic) one each."""
+    details: dict[Any, Results] = {}
+    for one in (*known, *more):
+        key = one.get("id") or tuple(sorted(one.items()))
+        details[key] = _graver(details[key], one) if key in details else one
+    return list(details.values())

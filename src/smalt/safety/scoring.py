@@ -1,14 +1,13 @@
 """Scores texts and pictures with moderation models, and remembers the latest."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, TypeVar
 
-from smalt.core.errors import NotInstalled
+from smalt.core.errors import ApiError, NotInstalled
 from smalt.engines.protocols import ImageModerationEngine, ModerationEngine, Scores
 from smalt.models import Models
-from smalt.safety.guard import Guard
 
 Item = TypeVar("Item", str, bytes)
 
@@ -44,25 +43,31 @@ class Remembered:
 class Scorer:
     """Asks the models of the settings."""
 
-    def __init__(self, models: Models, *, model: str, image_model: str | None, guard: Guard | None = None) -> None:
+    def __init__(self, models: Models, *, model: str, image_model: str | None) -> None:
         self._models = models
         self._model = model
         self._image_model = image_model
-        self._guard = guard
         self._remembered = Remembered()
 
-    async def texts(self, texts: Sequence[str], *, question: str | None = None) -> Scores:
-        """The highest score of each category in any of the texts, which answer `question` if there is one."""
-        asked = None if self._guard is None else question
-        # One text that no engine can read (half a surrogate pair) must not keep the others from being judged.
-        readable = [text.encode("utf-8", "replace") for text in texts if text.strip()]
-        named = {_digest(text, asked): text.decode() for text in readable}
-        return await self._remembering(named, lambda fresh: self._judged(fresh, asked))
+    async def looks_at_images(self) -> bool:
+        """Whether there is a model for pictures and it is installed; one that fails for now counts."""
+        if self._image_model is None:
+            return False
+        try:
+            async with self._models.lease(self._image_model, ImageModerationEngine):
+                return True
+        except ApiError as error:
+            return not isinstance(error, NotInstalled)
+
+    async def texts(self, texts: Sequence[str]) -> Scores:
+        """The highest score of each category in any of the texts."""
+        named = {digest("text", text): text for text in readable(texts)}
+        return await self._remembering(named, self._judged)
 
     async def images(self, images: Sequence[bytes]) -> Scores:
         """The highest score of each category in any of the pictures; none where no model can look at them."""
         try:
-            return await self._remembering({_digest(image, None): image for image in images}, self._seen)
+            return await self._remembering({digest("picture", image): image for image in images}, self._seen)
         except NotInstalled:
             return {}
 
@@ -70,11 +75,11 @@ class Scorer:
         self, named: Mapping[bytes, Item], judge: Callable[[Sequence[Item]], Awaitable[Sequence[Scores]]]
     ) -> Scores:
         """The highest scores of what has these digests; only what is not remembered is judged."""
-        known = {digest: self._remembered.find(digest) for digest in named}
-        fresh = {digest: item for digest, item in named.items() if known[digest] is None}
+        known = {name: self._remembered.find(name) for name in named}
+        fresh = {name: item for name, item in named.items() if known[name] is None}
         judged = await judge(list(fresh.values())) if fresh else ()
-        for digest, scores in zip(fresh, judged, strict=True):
-            self._remembered.keep(digest, scores)
+        for name, scores in zip(fresh, judged, strict=True):
+            self._remembered.keep(name, scores)
         return highest([*judged, *(scores for scores in known.values() if scores is not None)])
 
     async def _seen(self, images: Sequence[bytes]) -> Sequence[Scores]:
@@ -83,7 +88,7 @@ class Scorer:
         async with self._models.lease(self._image_model, ImageModerationEngine) as engine:
             return await engine.moderate_images(images)
 
-    async def _judged(self, texts: Sequence[str], question: str | None) -> list[Scores]:
+    async def _judged(self, texts: Sequence[str]) -> list[Scores]:
         pieces = [(place, piece) for place, text in enumerate(texts) for piece in pieces_of(text)]
         found: list[list[Scores]] = [[] for _ in texts]
         async with self._models.lease(self._model, ModerationEngine) as engine:
@@ -91,9 +96,6 @@ class Scorer:
                 scores = await engine.moderate([piece for _, piece in batch])
                 for (place, _), one in zip(batch, scores, strict=True):
                     found[place].append(one)
-        if self._guard is not None:
-            for place, text in enumerate(texts):
-                found[place].append(await self._guard.scores(text, question))
         return [highest(scores) for scores in found]
 
 
@@ -103,15 +105,29 @@ def highest(scores: Sequence[Scores]) -> Scores:
     return {name: max(one.get(name, 0.0) for one in scores) for name in names}
 
 
-def pieces_of(text: str) -> Iterator[str]:
+def pieces_of(text: str, most: int = PIECE) -> Iterator[str]:
     """A text in pieces that a model judges soon, cut between words where there are any, overlapping a little."""
     start = 0
-    while len(text) - start > PIECE:
-        space = text.rfind(" ", start + PIECE // 2, start + PIECE)
-        end = space if space > 0 else start + PIECE
+    while len(text) - start > most:
+        space = text.rfind(" ", start + most // 2, start + most)
+        end = space if space > 0 else start + most
         yield text[start:end]
         start = end - OVERLAP
     yield text[start:]
+
+
+def readable(texts: Iterable[str]) -> list[str]:
+    """The texts with anything in them, without half surrogate pairs: no engine reads those."""
+    return [text.encode("utf-8", "replace").decode() for text in texts if text.strip()]
+
+
+def digest(kind: str, *contents: str | bytes) -> bytes:
+    """What things of a kind are remembered by; texts and pictures of the same bytes differ."""
+    made = sha256(kind.encode())
+    for content in contents:
+        encoded = content.encode() if isinstance(content, str) else content
+        made.update(b"\0%d\0" % len(encoded) + encoded)
+    return made.digest()
 
 
 def _batches(pieces: Sequence[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
@@ -124,10 +140,3 @@ def _batches(pieces: Sequence[tuple[int, str]]) -> Iterator[list[tuple[int, str]
         batch.append((place, piece))
         size += len(piece)
     yield batch
-
-
-def _digest(content: bytes, question: str | None) -> bytes:
-    digest = sha256(content)
-    if question is not None:
-        digest.update(b"\0answer\0" + question.encode("utf-8", "replace"))
-    return digest.digest()

@@ -95,12 +95,9 @@ def ended(delta: Delta, judged: Results | None) -> Delta:
 
 
 def _context(text: str, seen: int) -> int:
-    """Where to begin so that enough of what was seen is looked at again, at the beginning of a word if there is one."""
+    """Where to begin so that enough of what was seen is looked at again: where a word begins, if one does so near."""
     start = max(0, seen - CONTEXT)
-    if start == 0:
-        return 0
-    space = text.find(" ", start, seen)
-    return space + 1 if space >= 0 else start
+    return text.rfind(" ", max(0, start - CONTEXT), start) + 1 or start
 
 
 def last_border(deltas: Sequence[Delta]) -> int:

@@ -15,17 +15,17 @@ pytestmark = pytest.mark.real
 
 IDENTITIES = (Path(__file__).parent / "identity-sentences.txt").read_text("utf-8").splitlines()
 LEAST_AUROC = {
-    "harassment": 0.79,
+    "harassment": 0.83,
     "hate": 0.88,
     "hate/threatening": 0.93,
     "self-harm": 0.95,
-    "sexual": 0.95,
+    "sexual": 0.96,
     "violence": 0.84,
-    "violence/graphic": 0.82,
+    "violence/graphic": 0.86,
 }
 """A little under what the model card says."""
 
-LEAST_MEAN = 0.90
+LEAST_MEAN = 0.905
 BLOCKED = frozenset({"medium", "high"})
 
 Judge = Callable[[Sequence[str]], list[Mapping[str, float]]]

@@ -23,8 +23,8 @@ from smalt.engines.protocols import (
     Usage,
 )
 from smalt.http.call import Call
-from smalt.safety.content_filter import NoContentFilter
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
+from unfiltered import NoContentFilter
 
 CONTEXT = {"end_user_id": "e"}
 BODY = AzureCreateChatCompletionRequest.model_validate(
@@ -80,7 +80,7 @@ def generation(engine: Teller) -> tuple[AsyncGenerator[bytes], Recorder, Lender]
     call = Call("azure_v1", "POST", "/", "r", meters=(recorder,))
     stamper = ChunkStamper(ChunkStyle(model="m"))
     chunks = Generation(lender, NoContentFilter()).chunks(
-        BODY, ChatEngine, lambda lent: lent.chat(BODY), stamper=stamper, call=call
+        BODY, ChatEngine, lambda lent: lent.chat(BODY), stamper=stamper, call=call, delivery="streamed"
     )
     return spelled(chunks), recorder, lender
 

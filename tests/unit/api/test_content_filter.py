@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from smalt.api.chat.completion import ChatCompletions
+from smalt.api.chat.files import PromptFiles
 from smalt.api.chat.folding import ChatFold
 from smalt.api.chat.speaking import Speakers
 from smalt.api.chat.spelling import spelling
@@ -30,7 +31,9 @@ from smalt.engines.protocols import (
 from smalt.http.call import Call
 from smalt.models import Models
 from smalt.retrieval.data_sources import DataSources
-from smalt.safety.content_filter import Asked, Event, NoContentFilter, PromptFiltered
+from smalt.safety.asynchronous import passed_on
+from smalt.safety.content_filter import Asked, Delivery, Event, PromptFiltered
+from smalt.safety.transcripts import Stretch
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.completions import CreateCompletionRequest
 from smalt.schemas.vocabulary import check_answer
@@ -75,10 +78,13 @@ class WordChecks:
                 yield event
                 yield LateJudgement(event.choice, GRAVE, 0, 0, 10, "content_filter")
             else:
-                yield type(event)(event.choice, finish_reason="content_filter", judged=GRAVE if self.tells else None)
+                yield type(event)(event.choice, finish_reason="content_filter", judged=GRAVE)
+
+    async def look(self, texts: Sequence[str]) -> dict[str, Any]:
+        return GRAVE if any("banana" in text for text in texts) else SAFE
 
     def _judged(self, event: Any) -> Any:
-        if not self.tells or self.is_asynchronous or event.finish_reason:
+        if self.is_asynchronous or event.finish_reason:
             return event
         return type(event)(**{name: getattr(event, name) for name in event.__slots__} | {"judged": SAFE})
 
@@ -87,7 +93,8 @@ class WordFilter:
     def __init__(self, *, is_asynchronous: bool = False) -> None:
         self.is_asynchronous = is_asynchronous
 
-    def checks(self, deployment: Deployment, *, is_azure: bool) -> WordChecks:
+    def checks(self, deployment: Deployment, *, is_azure: bool, delivery: Delivery = "whole") -> WordChecks:
+        del delivery
         assert deployment.name == "echo"
         return WordChecks(tells=is_azure, is_asynchronous=self.is_asynchronous)
 
@@ -120,6 +127,10 @@ def chat(text: str, **fields: Any) -> AzureCreateChatCompletionRequest:
     return AzureCreateChatCompletionRequest.model_validate(body)
 
 
+def no_files() -> Any:
+    raise AssertionError("there is nothing to read")
+
+
 def chunks(
     models: Models,
     call: Call,
@@ -134,6 +145,7 @@ def chunks(
         DataSources(RetrievalSettings(), models),
         Speakers(models, AudioSettings(), SpokenAnswers(None, seconds=60)),
         Moderator(models, "image-moderation"),
+        PromptFiles(no_files),
     )
     return completions.chunks(body, call)
 
@@ -182,7 +194,7 @@ async def test_where_results_are_not_told_a_blocked_choice_keeps_what_was_let_th
     assert (choice["message"]["content"], choice["finish_reason"]) == ("one", "content_filter")
     assert "content_filter_results" not in choice
     assert "prompt_filter_results" not in told
-    assert counted == {("echo", "completion", "unknown"): 1}
+    assert counted == {("echo", "completion", "violence"): 1}
 
 
 async def test_a_stream_begins_with_the_prompt_and_every_piece_says_what_was_found(models: Models, call: Call):
@@ -273,6 +285,7 @@ def completion(models: Models, call: Call, body: CreateCompletionRequest, **fiel
         lambda engine: engine.complete(body),
         stamper=CompletionStamper(body, model="echo"),
         call=call,
+        delivery="streamed" if body.stream else "whole",
     )
 
 
@@ -315,5 +328,35 @@ async def test_late_results_of_a_completion_end_it(models: Models, call: Call):
     assert "two" not in "".join(choice["text"] for chunk in told for choice in chunk["choices"])
 
 
-def test_without_a_filter_nothing_is_looked_at(models: Models):
-    assert NoContentFilter().checks(models.find("echo"), is_azure=True) is None
+class LateFilter(WordFilter):
+    """Looks at what has left as the real one does."""
+
+    def checks(self, deployment: Deployment, *, is_azure: bool, delivery: Delivery = "whole") -> WordChecks:
+        del deployment, delivery
+        return LateChecks(tells=is_azure, is_asynchronous=True)
+
+
+class LateChecks(WordChecks):
+    async def watch(self, events: AsyncIterator[Event]) -> AsyncGenerator[Event]:
+        async for event in passed_on(events, self._late, tells=self.tells):
+            yield event
+
+    async def _late(self, stretch: Stretch) -> dict[str, Any]:
+        return await self.look(stretch.transcript.add(stretch.deltas))
+
+
+async def test_what_was_found_after_the_end_is_counted_where_nobody_is_told(models: Models, openai_call: Call):
+    counted = Counted()
+    body = CreateCompletionRequest(model="echo", prompt="one banana two", stream=True)
+    told = Generation(models, LateFilter(), meter=counted).chunks(
+        body,
+        CompletionEngine,
+        lambda engine: engine.complete(body),
+        stamper=CompletionStamper(body, model="echo"),
+        call=openai_call,
+        delivery="streamed",
+    )
+    choices = [choice async for chunk in told for choice in chunk["choices"]]
+    assert "".join(choice["text"] for choice in choices) == "one banana two"
+    assert choices[-1]["finish_reason"] == "stop"
+    assert counted == {("echo", "completion", "violence"): 1}

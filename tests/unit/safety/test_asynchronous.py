@@ -28,8 +28,8 @@ async def events_of(items):
             await asyncio.sleep(0)
 
 
-async def passed(items, *, tells=True):
-    return [event async for event in passed_on(events_of(items), look, tells=tells)]
+async def passed(items, *, tells=True, choices=1):
+    return [event async for event in passed_on(events_of(items), look, choices=choices, tells=tells)]
 
 
 async def test_the_judgement_comes_after_the_text_and_before_the_usage():
@@ -49,10 +49,18 @@ async def test_a_long_answer_is_judged_on_the_way():
 async def test_a_choice_ends_as_soon_as_it_is_known():
     items = [ChatDelta(content="a banana " * 10) for _ in range(100)]
     events = await passed([*items, ChatDelta(finish_reason="stop"), Usage(1, 2)])
-    *text, late, usage = events
+    *text, late = events
     assert (late.results, late.finish_reason, late.end_offset) == (BLOCKED, "content_filter", 1080)
     assert len(text) < 20
-    assert usage == Usage(1, 2)
+
+
+async def test_an_engine_is_read_on_for_choices_that_are_still_wanted():
+    grave = [ChatDelta(0, content="a banana " * 10) for _ in range(20)]
+    fine = [ChatDelta(1, content="a pear " * 10) for _ in range(20)]
+    ends = [ChatDelta(choice, finish_reason="stop") for choice in (0, 1)]
+    events = await passed([*grave, *fine, *ends, Usage(1, 2)], choices=2)
+    assert "".join(one.content or "" for one in events if isinstance(one, ChatDelta) and one.choice) == "a pear " * 200
+    assert events[-1] == Usage(1, 2)
 
 
 async def test_it_is_told_of_when_the_choice_has_ended_by_itself():
@@ -64,9 +72,11 @@ async def test_it_is_told_of_when_the_choice_has_ended_by_itself():
 async def test_where_results_have_no_place_a_choice_just_ends():
     items = [ChatDelta(content="a banana " * 10) for _ in range(100)]
     events = await passed([*items, ChatDelta(finish_reason="stop")], tells=False)
-    assert events[-1] == ChatDelta(finish_reason="content_filter")
+    assert events[-1] == ChatDelta(finish_reason="content_filter", judged=BLOCKED)
     events = await passed([ChatDelta(content="banana"), ChatDelta(finish_reason="stop")], tells=False)
-    assert [one.finish_reason for one in events] == [None, "stop"]
+    assert [one.finish_reason for one in events] == [None, "stop", "content_filter"]
+    assert events[-1] == LateJudgement(0, BLOCKED, 0, 0, 6, finish_reason="content_filter")
+    assert len(await passed([ChatDelta(content="pear"), ChatDelta(finish_reason="stop")], tells=False)) == 2
 
 
 async def test_choices_are_separate():

@@ -103,3 +103,19 @@ def test_sentences_end_where_people_end_them():
         "Was it?",
         "Yes",
     ]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("signs", [".", ".)", "?!", "\u3010"])
+async def test_long_runs_of_one_sign_hold_nobody_up(signs: str):
+    # It takes minutes where every sign of the run is tried as the beginning of its end.
+    run = signs * 60_000 + "x"
+    assert await unsupported("The director is Lars Hansen.", [run, *DOCUMENTS]) == ["The director is Lars Hansen."]
+    assert await unsupported(f"Dogs are not allowed. {run}") == []
+
+
+def test_a_document_of_few_sentences_is_compared_too():
+    one = Grounding(["Lamps are lit at nine."])
+    assert one.support("The lamps are lit at nine.") == 1
+    assert one.support("The ferry leaves every harbour.") == 0
+    assert Grounding([""]).support("The lamps are lit at nine.") == 0

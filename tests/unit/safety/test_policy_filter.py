@@ -9,9 +9,9 @@ import pytest
 
 from smalt.core.errors import InvalidRequest, Unavailable
 from smalt.core.settings import Settings
-from smalt.engines.protocols import ChatDelta, ChatEngine, LateJudgement
+from smalt.engines.protocols import ChatDelta, ChatEngine, LateJudgement, Serving
 from smalt.models import Models
-from smalt.safety.content_filter import PromptFiltered
+from smalt.safety.content_filter import Delivery, PromptFiltered
 from smalt.safety.policy_filter import PolicyFilter
 from smalt.safety.protected_material import prepared
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
@@ -39,18 +39,20 @@ class Rooms:
     def filter(self) -> PolicyFilter:
         return PolicyFilter(self.settings.content_filter, self.models, self.database)
 
-    def checks(self, *, is_azure: bool = True):
-        return self.filter.checks(self.models.find("chat"), is_azure=is_azure)
+    def checks(self, *, is_azure: bool = True, delivery: Delivery = "streamed"):
+        return self.filter.checks(self.models.find("chat"), is_azure=is_azure, delivery=delivery)
 
     async def judged(self, *messages: Any, documents: tuple[str, ...] = ()) -> Any:
         (told,) = (await self.checks().judge(chat(*messages), documents)).results
         assert told["prompt_index"] == 0
         return told["content_filter_results"]
 
-    async def answered(self, text: str, *, is_azure: bool = True, documents: tuple[str, ...] = ()) -> list[Any]:
+    async def answered(
+        self, text: str, *, is_azure: bool = True, documents: tuple[str, ...] = (), delivery: Delivery = "streamed"
+    ) -> list[Any]:
         """What leaves when the model says the text."""
         body = chat(text)
-        checks = self.checks(is_azure=is_azure)
+        checks = self.checks(is_azure=is_azure, delivery=delivery)
         await checks.judge(chat("go on"), documents)
         async with self.models.lease("chat", ChatEngine) as engine:
             return [event async for event in checks.watch(engine.chat(body))]
@@ -65,11 +67,14 @@ def chat(*messages: Any, **fields: Any) -> AzureCreateChatCompletionRequest:
 async def open_rooms(tmp_path: Path) -> AsyncIterator[Any]:
     opened: list[Rooms] = []
 
-    def open_rooms(policy: dict[str, Any] | None = None, chat: dict[str, Any] | None = None, **fields: Any) -> Rooms:
+    def open_rooms(
+        policy: dict[str, Any] | None = None, chat: dict[str, Any] | None = None, eye: Any = None, **fields: Any
+    ) -> Rooms:
         content_filter = {"moderation_model": "judge", "policies": {"mine": policy or {}}, **fields}
         deployments = {
             "chat": {"engine": "echo", "content_filter": "mine", **(chat or {})},
             "judge": {"engine": "echo"},
+            **({"eye": eye} if eye else {}),
         }
         settings = {
             "data_dir": tmp_path,
@@ -168,6 +173,21 @@ async def test_pictures_are_judged_and_hide_nothing_that_is_said(open_rooms):
     assert (await open_rooms().judged(shown(b"no picture")))["sexual"] == SAFE
 
 
+@pytest.mark.parametrize("url", ["data:image/png;base64,%%%", "DATA:image/png;base64,iVBORw0KGgo", "data:image/png"])
+async def test_a_picture_that_cannot_be_decoded_is_named_where_pictures_are_looked_at(open_rooms, url):
+    picture = {"type": "image_url", "image_url": {"url": url}}
+    shown = {"role": "user", "content": [{"type": "text", "text": "What is this?"}, picture]}
+    if "iVBOR" in url:
+        assert (await open_rooms(image_model="judge").judged("hello", shown))["sexual"] == SAFE
+        return
+    with pytest.raises(InvalidRequest, match="data:image/png;base64") as refused:
+        await open_rooms(image_model="judge").judged("hello", shown)
+    assert refused.value.param == "messages[1].content[1].image_url.url"
+    missing = {"engine": "image_moderation", "weights": {"model": "/nowhere"}, "abilities": ["image_moderation"]}
+    assert (await open_rooms(image_model="eye", eye=missing).judged("hello", shown))["sexual"] == SAFE
+    assert (await open_rooms().judged("hello", shown))["sexual"] == SAFE
+
+
 async def test_a_policy_that_is_named_blocks_on_every_path_and_tells_on_azures(open_rooms):
     rooms = open_rooms()
     assert await rooms.checks(is_azure=False).judge(chat("hello")) is None
@@ -175,7 +195,7 @@ async def test_a_policy_that_is_named_blocks_on_every_path_and_tells_on_azures(o
         await rooms.checks(is_azure=False).judge(chat(VIOLENT))
     events = await rooms.answered(f"It begins well enough. {VIOLENT}", is_azure=False)
     (end,) = (one for one in events if isinstance(one, ChatDelta) and one.finish_reason)
-    assert (end.finish_reason, end.judged) == ("content_filter", None)
+    assert (end.finish_reason, end.judged["violence"]["filtered"]) == ("content_filter", True)
     assert rooms.models.find("judge").content_filter is None
     assert rooms.filter.checks(rooms.models.find("judge"), is_azure=True) is None
 
@@ -193,12 +213,73 @@ async def test_an_answer_is_judged_stretch_by_stretch(open_rooms):
     assert (end.finish_reason, end.judged["violence"]) == ("content_filter", {"filtered": True, "severity": "high"})
 
 
+async def test_an_answer_that_nobody_reads_along_is_judged_once(open_rooms):
+    rooms = open_rooms()
+    text = "It is a quiet day and nothing happens. " * 10
+    events = await rooms.answered(text, delivery="whole")
+    assert said(events) == text
+    assert [one.judged for one in events if isinstance(one, ChatDelta) and one.judged] == [HARMS]
+    (end, _) = [one for one in await rooms.answered(text + VIOLENT, delivery="whole") if not isinstance(one, Serving)]
+    assert (end.finish_reason, end.judged["violence"]) == ("content_filter", {"filtered": True, "severity": "high"})
+
+
 async def test_an_asynchronous_policy_tells_later(open_rooms):
     rooms = open_rooms({"mode": "asynchronous"})
     events = await rooms.answered(f"It is {VIOLENT}")
     assert said(events) == f"It is {VIOLENT}"
     (late,) = (one for one in events if isinstance(one, LateJudgement))
     assert (late.finish_reason, late.results["violence"]["severity"]) == ("content_filter", "high")
+
+
+@pytest.mark.parametrize("is_azure", [True, False])
+@pytest.mark.parametrize("delivery", ["spoken", "whole"])
+async def test_an_asynchronous_policy_shows_nothing_of_what_leaves_at_its_end(open_rooms, delivery, is_azure):
+    rooms = open_rooms({"mode": "asynchronous"})
+    events = await rooms.answered(f"It is {VIOLENT}", delivery=delivery, is_azure=is_azure)
+    (end,) = [one for one in events if isinstance(one, ChatDelta) and one.finish_reason]
+    assert (end.finish_reason, end.judged["violence"]["filtered"]) == ("content_filter", True)
+    assert "[[" not in said(events)
+    assert not any(isinstance(one, LateJudgement) for one in events)
+    if is_azure:
+        judged = await rooms.checks(delivery=delivery).judge(chat("hello"))
+        assert not judged.is_asynchronous
+
+
+async def test_what_a_model_writes_beside_its_answer_is_looked_at_as_an_answer(open_rooms):
+    rooms = open_rooms({"answers": {"hate": "off"}})
+    assert (await rooms.checks().look(["books", VIOLENT]))["violence"] == {"filtered": True, "severity": "high"}
+    assert await rooms.checks().look(["books"]) == {name: SAFE for name in HARMS if name != "hate"}
+
+
+async def test_what_the_application_tells_beside_the_conversation_is_looked_at(open_rooms):
+    rooms = open_rooms()
+    tool = {"type": "function", "function": {"name": "look", "description": VIOLENT}}
+    with pytest.raises(PromptFiltered):
+        await rooms.checks().judge(chat("hello", tools=[tool]))
+    mark = "[[moderate jailbreak=1]]"
+    await rooms.checks().judge(chat("hello", prediction={"type": "content", "content": mark}))
+
+
+async def test_the_prompts_of_a_completion_are_scored_together(open_rooms):
+    rooms = open_rooms()
+    models, leased = rooms.models, list[str]()
+
+    class Counting:
+        find, deployments, close = models.find, models.deployments, models.close
+
+        def lease(self, name: str, ability: Any) -> Any:
+            leased.append(name)
+            return models.lease(name, ability)
+
+    rooms.models = Counting()
+    checks = rooms.checks()
+    prompts = [f"word {number}" for number in range(20)]
+    body = CreateCompletionRequest.model_validate({"model": "chat", "prompt": prompts})
+    assert [one["prompt_index"] for one in (await checks.judge(body)).results] == list(range(20))
+    assert leased == ["judge"]
+    body = CreateCompletionRequest.model_validate({"model": "chat", "prompt": ["again", VIOLENT]})
+    with pytest.raises(PromptFiltered):
+        await checks.judge(body)
 
 
 @pytest.mark.parametrize("mode", ["buffered", "asynchronous"])
@@ -296,3 +377,28 @@ def test_without_a_moderation_model_nothing_is_filtered_unless_asked_for(tmp_pat
     with pytest.raises(InvalidRequest, match="needs a moderation model"):
         _ = named.filter
     named.database.close_now()
+
+
+async def test_a_default_policy_of_ones_own_keeps_what_needs_no_moderation_model(tmp_path, caplog):
+    settings = {
+        "data_dir": tmp_path,
+        "starter": False,
+        "deployments": {"chat": {"engine": "upstream", "base_url": "http://127.0.0.1:9"}},
+        "content_filter": {"policies": {"default": {"blocklists": ["rivals"], "prompts": {"profanity": "annotate"}}}},
+    }
+    rooms = Rooms(Settings.model_validate(settings))
+    await Blocklists(rooms.database).create("rivals")
+    await Blocklists(rooms.database).add("rivals", [BlocklistItem("acme")])
+    content_filter = rooms.filter
+    checks = content_filter.checks(rooms.models.find("chat"), is_azure=True)
+    (told,) = (await checks.judge(chat("hello"))).results
+    assert told["content_filter_results"] == {
+        "custom_blocklists": {"filtered": False},
+        "profanity": {"filtered": False, "detected": False},
+    }
+    with pytest.raises(PromptFiltered):
+        await checks.judge(chat("from acme"))
+    found = await checks.look(["from acme"])
+    assert found == {"custom_blocklists": {"details": [{"filtered": True, "id": "rivals"}], "filtered": True}}
+    assert "harms and attacks are not filtered" in caplog.text
+    await rooms.database.close()

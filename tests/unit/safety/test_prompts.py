@@ -58,8 +58,44 @@ def test_pictures_that_came_along_are_taken_and_others_are_not_fetched():
     ]
     parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     (prompt,) = prompts_of(chat({"role": "user", "content": parts}))
-    assert prompt.images[0] == PICTURE
-    assert len(prompt.images) <= 2
+    assert prompt.images == (PICTURE, b"<svg/>")
+    assert prompt.broken_images == ("messages[0].content[2].image_url.url",)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["  data:image/png;base64,{}", "Data:image/png;charset=x;BASE64,{}\n", "data:;base64, {}", "data:;base64,{}%3D"],
+)
+def test_pictures_are_read_as_leniently_as_a_model_may_read_them(url):
+    encoded = b64encode(PICTURE[:-1]).decode()
+    part = {"type": "image_url", "image_url": {"url": url.format(encoded.rstrip("="))}}
+    (prompt,) = prompts_of(chat({"role": "user", "content": [part]}))
+    assert (prompt.images, prompt.broken_images) == ((PICTURE[:-1],), ())
+
+
+def test_what_the_application_tells_beside_the_conversation_is_taken():
+    tools = [
+        {"type": "function", "function": {"name": "look", "description": "Looks."}},
+        {"type": "custom", "custom": {"name": "run", "description": "Runs."}},
+        {"type": "function", "function": {"name": "silent"}},
+    ]
+    body = AzureCreateChatCompletionRequest.model_validate(
+        {
+            "model": "chat",
+            "messages": [{"role": "user", "content": "hello"}],
+            "tools": tools,
+            "functions": [{"name": "old", "description": "Olds."}],
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "form", "description": "A form.", "schema": {"type": "object"}},
+            },
+            "prediction": {"type": "content", "content": [{"type": "text", "text": "A draft."}]},
+        }
+    )
+    (prompt,) = prompts_of(body)
+    assert prompt.beside == ("Looks.", "Runs.", "Olds.", "A form.", "A draft.")
+    assert prompt.all_texts == ["hello", *prompt.beside]
+    assert prompt.texts == (Said("hello", "user"),)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +112,12 @@ def test_each_prompt_of_a_completion_stands_alone(prompt, texts):
 def test_token_ids_cannot_be_read(prompt, count):
     found = prompts_of(completion(prompt))
     assert [one.is_readable for one in found] == [False] * count
+
+
+def test_a_file_that_nobody_has_read_cannot_be_judged():
+    file = {"type": "file", "file": {"file_id": "file-1"}}
+    (prompt,) = prompts_of(chat({"role": "user", "content": [{"type": "text", "text": "one"}, file]}))
+    assert (prompt.texts, prompt.is_readable) == ((Said("one", "user"),), False)
 
 
 def test_what_comes_after_is_read_too():

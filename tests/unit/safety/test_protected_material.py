@@ -7,7 +7,7 @@ import pytest
 from protected_words import BOTH_WANTED, CODE, POEM, VOCABULARY, sentence
 from smalt.core.errors import InvalidRequest
 from smalt.safety.protected_material import ProtectedMaterial, prepared
-from smalt.safety.protected_material.fingerprints import GRAINS, fingerprints
+from smalt.safety.protected_material.fingerprints import GRAINS, REPEATED, fingerprints
 from smalt.store.database import Database
 from smalt.store.migrating import migrate
 from smalt.store.protected_material import ProtectedMaterials
@@ -112,6 +112,23 @@ async def test_a_long_text_is_looked_through(protected):
     long = " ".join(sentence(chance, 5000))
     assert await protected.find("text", long) is None
     assert (await protected.find("text", f"{long} {POEM} {long}")).name == "poem"
+
+
+def test_of_what_repeats_itself_some_places_are_kept():
+    table = prepared("code", "x = [" + "0, " * 5000 + "]", name="table.py")
+    assert len(table.fingerprints) < 2 * REPEATED
+    assert table.tokens > 10_000
+
+
+async def test_a_copy_is_found_beside_and_within_a_table(materials):
+    zeros = "0, " * 3000
+    await materials.add(prepared("code", f"table = [{zeros}]\n{CODE}", name="table.py"))
+    protected = ProtectedMaterial(materials)
+    (match,) = [await protected.find("code", f"[{zeros}] " + CODE)]
+    assert match.end - match.start > len(CODE) - 40
+    assert await protected.find("code", zeros) is not None
+    assert await protected.find("code", CODE + "1, " * 500) is not None
+    assert await protected.find("code", "1, " * 500) is None
 
 
 def test_scripts_without_spaces_have_a_token_for_each_character():

@@ -4,18 +4,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from smalt.core.errors import EngineFailed, NotInstalled
-from smalt.engines.protocols import ChatDelta
-from smalt.safety.guard import Guard, read_verdict
+from smalt.core.errors import NotInstalled
 from smalt.safety.scoring import AT_ONCE, OVERLAP, PIECE, REMEMBERED, Remembered, Scorer, highest, pieces_of
 
 
 class Engine:
-    """Scores a text by what it has; says what a guard would."""
+    """Scores a text by what it has."""
 
     def __init__(self):
         self.calls = []
-        self.asked = []
 
     async def moderate(self, texts):
         self.calls.append(list(texts))
@@ -24,11 +21,6 @@ class Engine:
     async def moderate_images(self, images):
         self.calls.append(list(images))
         return [{"sexual": 0.8} for _ in images]
-
-    async def chat(self, body):
-        self.asked.append([(message.role, message.content) for message in body.messages])
-        for piece in ("uns", "afe\n", "S1,S10") if "bad" in self.asked[-1][-1][1] else ("\n\nsafe",):
-            yield ChatDelta(content=piece)
 
 
 class Lender:
@@ -50,8 +42,8 @@ def models():
     return Lender()
 
 
-def scorer(models, image_model="eyes", guard=None):
-    return Scorer(models, model="judge", image_model=image_model, guard=guard)
+def scorer(models, image_model="eyes"):
+    return Scorer(models, model="judge", image_model=image_model)
 
 
 async def test_what_was_judged_before_is_not_judged_again(models):
@@ -90,36 +82,10 @@ async def test_pictures_are_judged_where_a_model_can(models):
     assert await scorer(models, image_model="missing").images([b"one"]) == {}
 
 
-async def test_a_guard_is_asked_beside(models):
-    judge = scorer(models, guard=Guard(models, "guard"))
-    assert await judge.texts(["bad"]) == {"hate": 1.0, "violence": 1.0, "illicit/violent": 1.0}
-    assert await judge.texts(["good"]) == {"hate": 0.1}
-    assert await judge.texts(["bad"], question="why?") == {"hate": 1.0, "violence": 1.0, "illicit/violent": 1.0}
-    assert models.engine.asked == [
-        [("user", "bad")],
-        [("user", "good")],
-        [("user", "why?"), ("assistant", "bad")],
-    ]
-
-
-@pytest.mark.parametrize(
-    ("said", "scores"),
-    [
-        ("safe", {}),
-        ("\n\nSafe\n", {}),
-        ("unsafe\nS11", {"self-harm": 1.0}),
-        ("unsafe\nS4", {"sexual/minors": 1.0, "sexual": 1.0}),
-        ("unsafe\nS5,S8", {}),
-    ],
-)
-def test_a_verdict_becomes_scores(said, scores):
-    assert read_verdict(said) == scores
-
-
-@pytest.mark.parametrize("said", ["", "I think that it is fine", "safety first"])
-def test_what_is_no_verdict_is_a_failure(said):
-    with pytest.raises(EngineFailed, match="guard model"):
-        read_verdict(said)
+async def test_a_text_and_a_picture_of_the_same_bytes_are_judged_apart(models):
+    judge = scorer(models)
+    assert await judge.texts(["GIF89a"]) == {"hate": 0.1}
+    assert await judge.images([b"GIF89a"]) == {"sexual": 0.8}
 
 
 def test_the_oldest_is_forgotten():

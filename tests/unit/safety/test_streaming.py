@@ -17,7 +17,7 @@ from smalt.engines.protocols import (
     ToolCallDelta,
     Usage,
 )
-from smalt.safety.streaming import FIRST, LONGEST, held_back
+from smalt.safety.streaming import STREAMED, WHOLE, held_back
 from smalt.safety.transcripts import last_border
 
 SAFE = {"hate": {"filtered": False, "severity": "safe"}}
@@ -45,8 +45,8 @@ async def events_of(items):
         yield item
 
 
-async def passed(items, look=None, *, tells=True):
-    return [event async for event in held_back(events_of(items), look or Looking(), tells=tells)]
+async def passed(items, look=None, **fields):
+    return [event async for event in held_back(events_of(items), look or Looking(), **fields)]
 
 
 def pieces(text, size=3, choice=0):
@@ -70,13 +70,13 @@ async def test_a_safe_answer_is_passed_on_whole_and_in_order():
     assert unjudged == items
     judged = [one for one in events if isinstance(one, ChatDelta) and one.judged]
     assert all(one.judged == SAFE and one.content for one in judged)
-    assert 3 <= len(judged) <= 3 + len(LONG) // (LONGEST // 2)
+    assert 3 <= len(judged) <= 3 + len(LONG) // (STREAMED.longest // 2)
 
 
 async def test_the_first_stretch_is_short_and_words_are_whole_in_every_stretch():
     look = Looking()
     await passed([*pieces(LONG), ChatDelta(finish_reason="stop")], look)
-    assert FIRST - 10 <= len(look.shown[0][0]) <= FIRST + 10
+    assert STREAMED.first - 10 <= len(look.shown[0][0]) <= STREAMED.first + 10
     for (shown,) in look.shown[:-1]:
         assert LONG[LONG.index(shown[:40]) + len(shown) :][:1] in {" ", ".", ","} or shown[-1] in " .,"
 
@@ -88,10 +88,9 @@ async def test_what_crosses_the_line_never_leaves_wherever_it_stands(start, size
     events = await passed([*pieces(text, size), ChatDelta(finish_reason="stop"), Usage(3, 4)])
     assert "banana" not in content(events)
     assert text.startswith(content(events))
-    end = events[-2]
+    *_, end = (one for one in events if one != Usage(3, 4))
     assert (end.finish_reason, end.judged, end.content) == ("content_filter", BLOCKED, None)
-    assert events[-1] == Usage(3, 4)
-    assert sum(one.finish_reason is not None for one in events[:-1]) == 1
+    assert sum(one.finish_reason is not None for one in events if isinstance(one, ChatDelta)) == 1
 
 
 WORDS = st.lists(st.sampled_from(["red", "banana", "red banana", "a", "green", "tree,", "x" * 50, "\n"]), max_size=60)
@@ -120,7 +119,8 @@ async def test_a_choice_that_is_stopped_does_not_stop_the_others():
     first = pieces("a red banana " + LONG, choice=0)
     second = pieces("a green pear. " + LONG, choice=1)
     mixed = [one for pair in zip(first, second, strict=False) for one in pair]
-    events = await passed([*mixed, *(ChatDelta(choice, finish_reason="stop") for choice in (0, 1)), Usage(1, 2)])
+    ends = (ChatDelta(choice, finish_reason="stop") for choice in (0, 1))
+    events = await passed([*mixed, *ends, Usage(1, 2)], choices=2)
     assert content(events, 0) == ""
     assert content(events, 1) == "".join(one.content for one in second[: len(first)])
     reasons = {one.choice: one.finish_reason for one in events if isinstance(one, ChatDelta) and one.finish_reason}
@@ -153,11 +153,72 @@ async def test_log_probabilities_stay_with_their_text():
     assert (first.content, first.logprobs, first.judged) == ("a", logprobs, SAFE)
 
 
-async def test_nothing_is_told_where_results_have_no_place():
-    events = await passed([*pieces("a red banana"), ChatDelta(finish_reason="stop")], tells=False)
-    assert events == [ChatDelta(finish_reason="content_filter")]
-    events = await passed([*pieces("a green pear"), ChatDelta(finish_reason="stop")], tells=False)
-    assert not any(one.judged for one in events)
+class Saying:
+    """Says the same words for ever in some choices; remembers whether it was closed."""
+
+    def __init__(self, *texts):
+        self.texts = texts
+        self.is_closed = False
+
+    async def events(self):
+        try:
+            while True:
+                for choice, text in enumerate(self.texts):
+                    await asyncio.sleep(0)
+                    yield ChatDelta(choice, content=text)
+        finally:
+            self.is_closed = True
+
+
+async def test_an_engine_is_not_read_on_when_all_its_choices_are_blocked():
+    engine = Saying("a red banana, ", "no fruit. " * 9 + "a red banana, ")
+    async with aclosing(engine.events()) as said:
+        events = [event async for event in held_back(said, Looking(), choices=2)]
+    assert [one.finish_reason for one in events if one.finish_reason] == ["content_filter"] * 2
+    assert engine.is_closed
+
+
+async def test_an_engine_is_read_on_for_a_choice_that_has_not_begun():
+    late = [ChatDelta(1, content="a green pear"), ChatDelta(1, finish_reason="stop")]
+    events = await passed([*pieces("a red banana. " * 9), *late, ChatDelta(0, finish_reason="stop")], choices=2)
+    assert content(events, 1) == "a green pear"
+
+
+async def test_a_blocked_choice_that_ends_by_itself_is_read_to_its_usage():
+    events = await passed([ChatDelta(content="a red banana", finish_reason="stop"), Usage(3, 4)])
+    assert events == [ChatDelta(finish_reason="content_filter", judged=BLOCKED), Usage(3, 4)]
+
+
+async def test_an_answer_that_nobody_reads_along_is_looked_at_once():
+    look = Looking()
+    events = await passed([*pieces(LONG), ChatDelta(finish_reason="stop"), Usage(3, 4)], look, pace=WHOLE)
+    assert look.shown == [[LONG]]
+    assert content(events) == LONG
+    assert [one.judged for one in events if isinstance(one, ChatDelta) and one.judged] == [SAFE]
+
+
+async def test_an_answer_that_is_very_long_is_looked_at_in_big_stretches():
+    look = Looking()
+    text = LONG * 25
+    events = await passed([*pieces(text, 30), ChatDelta(finish_reason="stop")], look, pace=WHOLE)
+    assert content(events) == text
+    assert len(look.shown) == 1 + len(text) // WHOLE.longest
+    assert max(len(shown) for (shown,) in look.shown) < WHOLE.longest + 400
+    events = await passed([*pieces(f"{text} red banana {text}", 30), ChatDelta(finish_reason="stop")], pace=WHOLE)
+    assert "banana" not in content(events)
+    assert events[-1].finish_reason == "content_filter"
+
+
+async def test_a_slow_answer_that_nobody_reads_along_waits():
+    async def slow():
+        yield ChatDelta(content="a red")
+        await asyncio.sleep(2 * STREAMED.held_seconds)
+        yield ChatDelta(content=" banana", finish_reason="stop")
+
+    look = Looking()
+    events = [event async for event in held_back(slow(), look, pace=WHOLE)]
+    assert look.shown == [["a red banana"]]
+    assert [one.finish_reason for one in events] == ["content_filter"]
 
 
 async def test_a_slow_answer_is_not_held_for_ever():
@@ -170,7 +231,7 @@ async def test_a_slow_answer_is_not_held_for_ever():
         yield ChatDelta(content="ee")
         yield ChatDelta(finish_reason="stop")
 
-    async with aclosing(held_back(slow(), Looking(), tells=True)) as events:
+    async with aclosing(held_back(slow(), Looking())) as events:
         first = await anext(events)
         assert (first.content, first.judged) == ("one two", SAFE)
         go_on.set()
@@ -188,7 +249,7 @@ async def test_what_an_engine_raises_is_raised():
         raise EngineFailed("it broke")
 
     with pytest.raises(EngineFailed, match="it broke"):
-        [one async for one in held_back(broken(), Looking(), tells=True)]
+        [one async for one in held_back(broken(), Looking())]
 
 
 async def test_closing_early_stops_the_engine():
@@ -203,7 +264,7 @@ async def test_closing_early_stops_the_engine():
             is_closed.set()
 
     engine = endless()
-    async with aclosing(engine), aclosing(held_back(engine, Looking(), tells=True)) as events:
+    async with aclosing(engine), aclosing(held_back(engine, Looking())) as events:
         await anext(events)
     assert is_closed.is_set()
 

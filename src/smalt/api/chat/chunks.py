@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from random import getrandbits
 
 from smalt.api.accounting import Tally
-from smalt.api.filter_results import gravest
-from smalt.api.generation import Chunk
+from smalt.api.generation import NAMELESS, Chunk
 from smalt.core.clock import now
 from smalt.core.errors import EngineFailed
 from smalt.core.ids import ALPHANUMERIC, chat_completion_id, tool_call_id
@@ -19,10 +18,8 @@ from smalt.engines.protocols import (
     ToolCallDelta,
     TopLogprob,
 )
+from smalt.safety.results import gravest
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
-
-NAMELESS: Chunk = {"id": "", "object": "", "created": 0, "model": ""}
-"""The head of chunks that hold only what the content filter says; the service writes no more into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

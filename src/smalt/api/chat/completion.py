@@ -7,6 +7,7 @@ from typing import Any
 
 from smalt.api.chat.audio_request import is_spoken, unspoken
 from smalt.api.chat.chunks import ChunkStamper, ChunkStyle
+from smalt.api.chat.files import PromptFiles, Seen
 from smalt.api.chat.folding import ChatFold, without_sound
 from smalt.api.chat.moderation import ChatModeration
 from smalt.api.chat.on_your_data.grounding import GroundedAnswers, GroundedStamper
@@ -19,6 +20,7 @@ from smalt.api.moderating import Moderator
 from smalt.engines.protocols import ChatEngine
 from smalt.http.call import Call
 from smalt.retrieval.data_sources import DataSources
+from smalt.safety.content_filter import Delivery
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.store.stored_completions import StoredCompletions
 
@@ -44,6 +46,7 @@ class ChatCompletions:
     data_sources: DataSources
     speakers: Speakers
     moderator: Moderator
+    files: PromptFiles
 
     def chunks(self, body: AzureCreateChatCompletionRequest, call: Call) -> AsyncGenerator[Chunk]:
         """The completion's chunks as they come; with `store`, it is kept before the stream ends."""
@@ -51,7 +54,9 @@ class ChatCompletions:
         asked = accepted(body)
         model = self.generation.models.find(body.model).model
         stamper = ChunkStamper(ChunkStyle.of(body, model=model, is_azure=call.is_azure))
-        chunks = self._answered(unspoken(asked).model_copy(update={"moderation": None}), stamper, call)
+        delivery: Delivery = "streamed" if body.stream else "spoken" if is_spoken(asked) else "whole"
+        written = unspoken(asked).model_copy(update={"moderation": None})
+        chunks = self._answered(written, stamper, call, delivery=delivery)
         if body.moderation is not None:
             chunks = ChatModeration(self.moderator, body.moderation).chunks(asked, chunks)
         if is_spoken(asked):
@@ -59,7 +64,7 @@ class ChatCompletions:
         return self._kept(chunks, stamper, body, call) if body.store else chunks
 
     async def _answered(
-        self, asked: AzureCreateChatCompletionRequest, stamper: ChunkStamper, call: Call
+        self, asked: AzureCreateChatCompletionRequest, stamper: ChunkStamper, call: Call, *, delivery: Delivery
     ) -> AsyncGenerator[Chunk]:
         """The chunks of an answer to what was said, here or in an earlier answer."""
         heard = await self.generation.heard(await recalled(asked, self.speakers.spoken, call.caller.project))
@@ -71,21 +76,40 @@ class ChatCompletions:
                 completion_tokens=one.usage.completion_tokens,
                 user=asked.user,
             )
-        async with aclosing(self._chunks(heard.body, stamper, call)) as chunks:
+        seen = await self._seen(heard.body, call)
+        async with aclosing(self._chunks(heard.body, seen, stamper, call, delivery=delivery)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
+    async def _seen(self, asked: AzureCreateChatCompletionRequest, call: Call) -> Seen:
+        """The request as the content filter sees it, where there is one."""
+        if not self.generation.looks_at(asked, is_azure=call.is_azure):
+            return Seen(asked)
+        return await self.files.seen(asked, call.caller.project)
+
     def _chunks(
-        self, asked: AzureCreateChatCompletionRequest, stamper: ChunkStamper, call: Call
+        self,
+        asked: AzureCreateChatCompletionRequest,
+        seen: Seen,
+        stamper: ChunkStamper,
+        call: Call,
+        *,
+        delivery: Delivery,
     ) -> AsyncGenerator[Chunk]:
         """The chunks of an answer, from documents when the request names a source of them."""
         if asked.data_sources is None:
             return self.generation.chunks(
-                asked, ChatEngine, lambda engine: engine.chat(asked), stamper=stamper, call=call
+                seen.body,
+                ChatEngine,
+                lambda engine: engine.chat(asked),
+                stamper=stamper,
+                call=call,
+                delivery=delivery,
+                documents=seen.documents,
             )
         check_grounded(asked, call)
         answers = GroundedAnswers(self.generation, self.data_sources)
-        return answers.chunks(asked, GroundedStamper(stamper, asked), call)
+        return answers.chunks(asked, GroundedStamper(stamper, asked), call, delivery=delivery)
 
     async def _kept(
         self,

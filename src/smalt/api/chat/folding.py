@@ -1,7 +1,7 @@
 """Folds the chunks of a chat completion into the whole answer."""
 
-from smalt.api.filter_results import filtered_kinds, gravest
 from smalt.api.generation import Chunk
+from smalt.safety.results import filtered_kinds, gravest
 
 TOP_LEVEL = ("prompt_filter_results", "moderation")
 """What a chunk without choices tells of the whole answer."""

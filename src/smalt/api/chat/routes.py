@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query, Request, Response
 
 from smalt.api.chat.completion import ChatCompletions
+from smalt.api.chat.files import PromptFiles
 from smalt.api.chat.folding import ChatFold
 from smalt.api.chat.on_your_data.extensions import modern
 from smalt.api.chat.on_your_data.shapes import Form, shaped, shaped_whole
@@ -58,15 +59,24 @@ async def speakers(request: Request) -> Speakers:
 SpeakersDep = Annotated[Speakers, Depends(speakers)]
 
 
+async def prompt_files(request: Request) -> PromptFiles:
+    """What reads the files in requests; most have none, so that its reader is made when it is needed."""
+    return PromptFiles(lambda: request.app.state.rooms.input_files)
+
+
+PromptFilesDep = Annotated[PromptFiles, Depends(prompt_files)]
+
+
 async def chat_completions(
     generation: GenerationDep,
     stored: StoredCompletionsDep,
     data_sources: DataSourcesDep,
     speakers: SpeakersDep,
     moderator: ModeratorDep,
+    files: PromptFilesDep,
 ) -> ChatCompletions:
     """What answers chat requests."""
-    return ChatCompletions(generation, stored, data_sources, speakers, moderator)
+    return ChatCompletions(generation, stored, data_sources, speakers, moderator, files)
 
 
 async def metadata_filter(request: Request) -> dict[str, str]:

@@ -3,8 +3,7 @@
 from math import isnan
 
 from smalt.api.accounting import Tally, usage_json
-from smalt.api.filter_results import gravest
-from smalt.api.generation import Chunk
+from smalt.api.generation import NAMELESS, Chunk
 from smalt.core.clock import now
 from smalt.core.errors import EngineFailed
 from smalt.core.ids import completion_id
@@ -16,10 +15,8 @@ from smalt.engines.protocols import (
     Serving,
     TokenLogprob,
 )
+from smalt.safety.results import gravest
 from smalt.schemas.completions import CreateCompletionRequest
-
-NAMELESS: Chunk = {"id": "", "object": "", "created": 0, "model": ""}
-"""The head of chunks that hold only what the content filter says; the service writes no more into it."""
 
 
 class CompletionStamper:

@@ -1,7 +1,7 @@
 """Folds the chunks of a text completion into the whole answer."""
 
-from smalt.api.filter_results import filtered_kinds, gravest
 from smalt.api.generation import Chunk
+from smalt.safety.results import filtered_kinds, gravest
 
 
 class CompletionFold:

@@ -28,5 +28,12 @@ router = Router(tags=["completions"])
 async def create_completion(body: CreateCompletionRequest, call: CurrentCall, generation: GenerationDep) -> Response:
     """Continue a text, or several, whole or as a stream."""
     stamper = CompletionStamper(body, model=generation.models.find(body.model).model)
-    chunks = generation.chunks(body, CompletionEngine, lambda engine: engine.complete(body), stamper=stamper, call=call)
+    chunks = generation.chunks(
+        body,
+        CompletionEngine,
+        lambda engine: engine.complete(body),
+        stamper=stamper,
+        call=call,
+        delivery="streamed" if body.stream else "whole",
+    )
     return EventStream(spelled(chunks)) if body.stream else Json(await folded(chunks, CompletionFold()))

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from smalt.api.filter_results import gravest
 from smalt.api.responses.input_files import READ, place
 from smalt.api.responses.plan import Json
 from smalt.engines.protocols import ChatDelta, ChatEvent, FinishReason, LateJudgement, PromptJudged
 from smalt.safety.prompts import prompts_of
+from smalt.safety.results import gravest
 from smalt.safety.transcripts import length
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 

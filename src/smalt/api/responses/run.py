@@ -121,7 +121,7 @@ class Run:
         if self._plan.tools and not self._writer.items:
             asked = chat_request(self._plan, [], UNTOOLED)
             self._filters.begin(asked)
-            await self._generation.judge(asked, is_azure=self._plan.is_azure)
+            await self._generation.judge(asked, is_azure=self._plan.is_azure, documents=self._files())
 
     async def _prepare(self) -> None:
         items = [*self._plan.context, *self._plan.input, *self._writer.items]
@@ -218,18 +218,23 @@ class Run:
 
     async def _events(self, asked: AzureCreateChatCompletionRequest, found: Sequence[str]) -> AsyncGenerator[ChatEvent]:
         """What the model says; all of it at its end, when it must not be shown before it was moderated."""
+        moderation = self._plan.moderation
+        is_held = moderation is not None and moderation.blocks_output
         said = self._generation.events(
             asked,
             ChatEngine,
             lambda engine: engine.chat(asked),
+            delivery="streamed" if self._plan.request.stream and not is_held else "whole",
             is_azure=self._plan.is_azure,
-            documents=[*documents_of([*self._plan.context, *self._plan.input]), *found],
+            documents=[*self._files(), *found],
         )
-        moderation = self._plan.moderation
-        is_held = moderation is not None and moderation.blocks_output
         async with aclosing(said), aclosing(moderation.held(said) if moderation and is_held else said) as events:
             async for event in events:
                 yield event
+
+    def _files(self) -> list[str]:
+        """What the files say that were sent along."""
+        return documents_of([*self._plan.context, *self._plan.input])
 
     def _note(self, entries: Sequence[Json]) -> None:
         """Keep what the filter said of a turn where a run that goes on after a kill finds it."""

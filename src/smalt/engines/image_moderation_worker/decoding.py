@@ -2,11 +2,12 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 
 from PIL import Image, ImageOps
 
+from smalt.engines.image_moderation_worker.gif import gif_extent
 from smalt.engines.image_moderation_worker.options import ImageModerationOptions
 from smalt.engines.pictures import broken_picture, picture_format, unsupported_picture
 
@@ -32,29 +33,38 @@ def frames(content: bytes, number: int, options: ImageModerationOptions) -> Iter
     found = picture_format(content)
     if found is None:
         raise unsupported_picture(number)
+    if found == "GIF":
+        extent = gif_extent(content, options.max_animation_frames)
+        _check_size(number, options, extent.width, extent.height, extent.frames)
     try:
         with Image.open(BytesIO(content), formats=[found]) as picture:
-            yield from _frames(picture, number, options)
+            count = _frame_count(picture)
+            _check_size(number, options, picture.width, picture.height, count)
+            yield from _chosen(picture, _spread(count, options.frames))
     except TOO_LARGE as error:
         raise broken_picture(number, "is too large to be decoded. Send a smaller one.") from error
     except BROKEN as error:
         raise broken_picture(number, "cannot be decoded: the file is broken or incomplete.") from error
 
 
-def _frames(picture: Picture, number: int, options: ImageModerationOptions) -> Iterator[Picture]:
-    size = picture.width * picture.height
+def _check_size(number: int, options: ImageModerationOptions, width: int, height: int, count: int) -> None:
+    """Raise for a picture with too many pixels, or an animation with too many frames."""
+    size = width * height
     if size > options.max_pixels:
-        reason = (
-            f"has {picture.width} x {picture.height} pixels; the most are {options.max_pixels}. Send a smaller one."
-        )
-        raise broken_picture(number, reason)
-    count = _frame_count(picture)
-    if count > 1 and size * count > options.max_animation_pixels:
+        reason = f"has {width} x {height} pixels; the most are {options.max_pixels}. Send a smaller one."
+    elif count > options.max_animation_frames:
+        reason = f"has more than {options.max_animation_frames} frames. Send a shorter one."
+    elif count > 1 and size * count > options.max_animation_pixels:
         most = options.max_animation_pixels
         reason = f"has {count} frames of {size} pixels; the most are {most} together. Send a shorter or smaller one."
-        raise broken_picture(number, reason)
-    for place in _spread(count, options.frames):
-        if count > 1:
+    else:
+        return
+    raise broken_picture(number, reason)
+
+
+def _chosen(picture: Picture, places: Sequence[int]) -> Iterator[Picture]:
+    for place in places:
+        if place:
             picture.seek(place)
         yield _prepared(picture)
 

@@ -23,6 +23,9 @@ class ImageModerationOptions(BaseModel):
     max_pixels: int = Field(default=64_000_000, ge=1)
     """Most pixels of a picture."""
 
+    max_animation_frames: int = Field(default=2000, ge=1)
+    """Most frames of an animation: each is read, however small it is."""
+
     max_animation_pixels: int = Field(default=512_000_000, ge=1)
     """Most pixels of all frames of an animation together, for each has to be decoded."""
 

@@ -2,19 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from smalt.core.errors import EngineFailed
+from smalt.engines.moderation_worker.encoder import Encoder, Rows
 
-# onnxruntime's own type hints leave its classes unknown.
-ort: Any = onnxruntime
-
-Rows = NDArray[np.float32]
 Window = list[list[int]]
 """The token ids of some sentences."""
 
@@ -30,6 +24,9 @@ LEAST_SENTENCE_TOKENS: Final = 6
 N_GRAM_SLOTS: Final = 4096
 """Slots that a window's word pieces, and pairs of them, are counted in."""
 
+INNER_LAYERS: Final = (4,)
+"""Layers whose rows are looked at beside the last one's, which is closer to a text's topic than to its wording."""
+
 _SENTENCE: Final = re.compile(r".+?(?:[.!?。！？]+[\"')\]]*(?=\s|$)|\n|$)", re.DOTALL)  # noqa: RUF001 full-width marks
 
 
@@ -40,8 +37,7 @@ class TextFeatures:
         self._tokenizer: Tokenizer = Tokenizer.from_file(tokenizer_path)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._session = _open(model_path)
-        self._names: set[str] = {one.name for one in self._session.get_inputs()}
+        self._encoder = Encoder(model_path, INNER_LAYERS)
         empty = self._tokenizer.encode("").ids
         self._first, self._last = empty[0], empty[-1]
         self.size = len(self._features(self._hidden([]), []))
@@ -71,19 +67,17 @@ class TextFeatures:
         at = 1
         for sentence in window if len(window) > 1 else ():
             if len(sentence) >= LEAST_SENTENCE_TOKENS:
-                rows.append(self._features(hidden[at : at + len(sentence)], sentence))
+                rows.append(self._features([one[at : at + len(sentence)] for one in hidden], sentence))
             at += len(sentence)
         return rows
 
     @staticmethod
-    def _features(hidden: Rows, ids: Sequence[int]) -> Rows:
-        return np.concatenate([_unit(hidden.mean(axis=0)), _unit(hidden.max(axis=0)), n_grams(ids)])
+    def _features(hidden: Sequence[Rows], ids: Sequence[int]) -> Rows:
+        return np.concatenate([pooled(hidden), n_grams(ids)])
 
-    def _hidden(self, ids: Sequence[int]) -> Rows:
-        # One window at a time: a quantised model's numbers depend on what else is in a batch.
-        inputs = np.array([[self._first, *ids, self._last]], np.int64)
-        feeds = {"input_ids": inputs, "attention_mask": np.ones_like(inputs), "token_type_ids": np.zeros_like(inputs)}
-        return self._session.run(None, {name: feeds[name] for name in self._names})[0][0]
+    def _hidden(self, ids: Sequence[int]) -> Sequence[Rows]:
+        """The tokens' rows of the inner layers and then of the last, special tokens at both ends."""
+        return self._encoder.hidden([self._first, *ids, self._last])
 
 
 def grouped(pieces: Sequence[list[int]]) -> list[Window]:
@@ -114,6 +108,12 @@ def _tail(pieces: Sequence[list[int]], most: int) -> list[list[int]]:
     return kept
 
 
+def pooled(layers: Sequence[Rows]) -> Rows:
+    """The mean of the tokens' rows and their maximum, each of unit length: the last layer's first."""
+    vectors = [vector for rows in reversed(layers) for vector in (rows.mean(axis=0), rows.max(axis=0))]
+    return np.concatenate([_unit(one) for one in vectors])
+
+
 def _unit(vector: Rows) -> Rows:
     length = float(np.linalg.norm(vector))
     return (vector / length if length else vector).astype(np.float32)
@@ -128,13 +128,3 @@ def n_grams(ids: Sequence[int]) -> Rows:
     row = np.zeros(N_GRAM_SLOTS, np.float32)
     row[slots] = 1
     return _unit(row)
-
-
-def _open(model_path: str) -> Any:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    try:
-        return ort.InferenceSession(model_path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise EngineFailed(f"onnxruntime cannot load {model_path}: {error}") from error

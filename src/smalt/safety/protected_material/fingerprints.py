@@ -7,12 +7,16 @@ fingerprints with its original wherever it begins: Schleimer, Wilkerson and Aike
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from smalt.core.errors import InvalidRequest
 from smalt.store.protected_material import Kind, NewMaterial
+
+REPEATED = 64
+"""Places of one fingerprint that are compared, of a material and of a text: tables repeat the same one by thousands."""
 
 PRIME = (1 << 61) - 1
 BASE = 1_000_003
@@ -89,7 +93,7 @@ def prepared(
         name=name,
         digest=hashlib.sha256(compared.encode("utf-8", "surrogatepass")).hexdigest(),
         tokens=len(tokens),
-        fingerprints=fingerprints(tokens, grain),
+        fingerprints=list(_seldom(fingerprints(tokens, grain))),
         url=url,
         license=license,
     )
@@ -107,6 +111,15 @@ def fingerprints(tokens: Sequence[Token], grain: Grain) -> list[tuple[int, int]]
         if not kept or kept[-1][1] != place:
             kept.append((least, place))
     return kept
+
+
+def _seldom(found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The first places of every fingerprint."""
+    counts: Counter[int] = Counter()
+    for fingerprint, place in found:
+        counts[fingerprint] += 1
+        if counts[fingerprint] <= REPEATED:
+            yield fingerprint, place
 
 
 def _hashes(numbers: Sequence[int], k: int) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from smalt.core.settings import Detection
 from smalt.safety import results
-from smalt.safety.protected_material.fingerprints import GRAINS, Grain, Token, fingerprints
+from smalt.safety.protected_material.fingerprints import GRAINS, REPEATED, Grain, Token, fingerprints
 from smalt.store.protected_material import Kind, Occurrence, ProtectedMaterials
 
 RESULTS: Final[dict[str, Kind]] = {"protected_material_code": "code", "protected_material_text": "text"}
@@ -77,7 +77,9 @@ class ProtectedMaterial:
         else:
             tokens, places = _placed(text, grain)
         occurrences = await self._materials.occurrences(kind, places)
-        return await self._match(kind, tokens, _runs(occurrences, places, grain))
+        if not occurrences:
+            return None
+        return await self._match(kind, tokens, await asyncio.to_thread(_runs, occurrences, places, grain))
 
     async def _first(self, kind: Kind, texts: Sequence[str]) -> Match | None:
         for text in texts:
@@ -118,7 +120,8 @@ def _runs(occurrences: Sequence[Occurrence], places: Places, grain: Grain) -> li
     """Fingerprints that stand as far apart in the text as in a material, joined where they overlap or touch."""
     lines: dict[tuple[int, int], list[int]] = defaultdict(list)
     for one in occurrences:
-        for place in places[one.fingerprint]:
+        # The latest: a stream's earlier ones were looked at before.
+        for place in places[one.fingerprint][-REPEATED:]:
             lines[one.sequence, place - one.position].append(place)
     runs: list[_Run] = []
     for (sequence, _), starts in lines.items():

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from smalt.api.chat.completion import ChatCompletions
+from smalt.api.chat.files import PromptFiles
 from smalt.api.chat.folding import ChatFold
 from smalt.api.chat.speaking import Speakers
 from smalt.api.generation import Chunk, Generation, folded
@@ -16,11 +17,11 @@ from smalt.core.settings import AudioSettings, DeploymentSettings, RetrievalSett
 from smalt.http.call import Call
 from smalt.models import Models
 from smalt.retrieval.data_sources import DataSources
-from smalt.safety.content_filter import NoContentFilter
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.vocabulary import check_answer
 from smalt.store.spoken_answers import SpokenAnswers
 from smalt.store.stored_completions import StoredCompletions
+from unfiltered import NoContentFilter
 
 VIOLENT = "[[moderate violence=0.99]]"
 USAGE = {"stream": True, "stream_options": {"include_usage": True}}
@@ -51,6 +52,10 @@ def body(text: str, *, policy: Any = None, model: str = "judge", **fields: Any) 
     )
 
 
+def no_files() -> Any:
+    raise AssertionError("there is nothing to read")
+
+
 def chunks(models: Models, asked: AzureCreateChatCompletionRequest) -> AsyncGenerator[Chunk]:
     completions = ChatCompletions(
         Generation(models, NoContentFilter()),
@@ -58,6 +63,7 @@ def chunks(models: Models, asked: AzureCreateChatCompletionRequest) -> AsyncGene
         DataSources(RetrievalSettings(), models),
         Speakers(models, AudioSettings(), SpokenAnswers(None, seconds=60)),
         Moderator(models, "image-moderation"),
+        PromptFiles(no_files),
     )
     return completions.chunks(asked, Call("openai_v1", "POST", "/chat/completions", "request"))
 

@@ -23,7 +23,6 @@ from smalt.http.limits import open_limits
 from smalt.jobs.protocols import NewJob
 from smalt.jobs.queue import JobQueue
 from smalt.models import Models
-from smalt.safety.content_filter import NoContentFilter
 from smalt.schemas.responses import AzureCreateResponse
 from smalt.store.database import Database
 from smalt.store.keys import Keys
@@ -31,6 +30,7 @@ from smalt.store.migrating import migrate
 from smalt.store.responses import NewResponse, Responses
 from smalt.store.tables import usage
 from smalt.store.usage import UsageRecorder
+from unfiltered import NoContentFilter
 
 ID = "resp_0123456789abcdef00" + "0" * 32
 BEGINNING = beginning(

@@ -21,11 +21,11 @@ from smalt.http.call import Call
 from smalt.jobs.queue import JobQueue
 from smalt.jobs.waking import wake_path
 from smalt.models import Models
-from smalt.safety.content_filter import NoContentFilter
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.store.database import default_database
 from smalt.store.responses import Responses
 from smalt.store.usage import EndUser, Tokens
+from unfiltered import NoContentFilter
 
 
 @dataclass

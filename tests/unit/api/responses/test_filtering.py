@@ -12,7 +12,7 @@ from smalt.api.responses.input_files import READ, place
 from smalt.api.responses.plan import Plan
 from smalt.api.responses.showing import Showing
 from smalt.engines.protocols import ChatDelta, Deployment, LateJudgement, PromptJudged, Usage
-from smalt.safety.content_filter import Asked, Event, PromptFiltered
+from smalt.safety.content_filter import Asked, Delivery, Event, PromptFiltered
 from smalt.schemas.vocabulary import check_answer
 from smalt.tools.protocols import Outcome, Output
 
@@ -46,12 +46,15 @@ class WordChecks:
                 yield event
             elif not is_over and "thunder" in text:
                 is_over = True
-                yield ChatDelta(finish_reason="content_filter", judged=GRAVE if self.is_azure else None)
+                yield ChatDelta(finish_reason="content_filter", judged=GRAVE)
             elif not is_over and isinstance(event, ChatDelta):
                 yield replace(event, judged=LOW if "rain" in text else SAFE)
         if self.is_late:
             yield LateJudgement(0, LOW, check_offset=0, start_offset=0, end_offset=4)
             yield LateJudgement(0, GRAVE, check_offset=4, start_offset=4, end_offset=9, finish_reason="content_filter")
+
+    async def look(self, texts: Sequence[str]) -> dict[str, Any]:
+        return GRAVE if any("thunder" in text for text in texts) else SAFE
 
 
 @dataclass
@@ -60,8 +63,8 @@ class WordFilter:
 
     is_late: bool = False
 
-    def checks(self, deployment: Deployment, *, is_azure: bool) -> WordChecks:
-        del deployment
+    def checks(self, deployment: Deployment, *, is_azure: bool, delivery: Delivery = "whole") -> WordChecks:
+        del deployment, delivery
         return WordChecks(is_azure, is_late=self.is_late)
 
 

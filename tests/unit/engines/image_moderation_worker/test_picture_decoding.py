@@ -3,6 +3,7 @@
 import random
 import struct
 import zlib
+from io import BytesIO
 
 import pytest
 from PIL import Image
@@ -10,6 +11,7 @@ from PIL import Image
 from pictures import animation, drawing, encoded, photo, plain
 from smalt.core.errors import InvalidRequest
 from smalt.engines.image_moderation_worker.decoding import LARGEST_SIDE, frames
+from smalt.engines.image_moderation_worker.gif import gif_extent
 from smalt.engines.image_moderation_worker.options import ImageModerationOptions
 
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
@@ -108,6 +110,48 @@ def test_too_many_pixels_are_refused_before_they_are_decoded():
         decoded(moving, max_animation_pixels=3599)
 
 
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+def test_too_many_frames_are_refused(form: str):
+    moving = animation([plain(colour, (8, 8)) for colour in (RED, GREEN, BLUE)], form)
+    assert len(decoded(moving, max_animation_frames=3)) == 3
+    with pytest.raises(InvalidRequest, match="more than 2 frames"):
+        decoded(moving, max_animation_frames=2)
+
+
+def test_a_gif_with_too_many_frames_is_not_read_to_its_end():
+    tiny = encoded(plain(RED, (1, 1)).convert("P"), "GIF")
+    frame = tiny[tiny.index(b"\x2c\0\0\0\0\1\0\1\0") : -1]
+    assert gif_extent(tiny[:-1] + 5000 * frame, 40).frames == 41
+    assert gif_extent(tiny[:-1] + 20 * frame + b";", 40).frames == 21
+    with pytest.raises(InvalidRequest, match="more than 2000 frames"):
+        decoded(tiny[:-1] + 5000 * frame)
+
+
+def test_a_frame_that_reaches_beyond_the_screen_counts():
+    small, large = (encoded(Image.new("P", size), "GIF") for size in ((10, 10), (900, 800)))
+    growing = small[:-1] + large[large.index(b"\x2c\0\0\0\0\x84\3\x20\3") :]
+    assert len(decoded(growing)) == 2
+    with pytest.raises(InvalidRequest, match="900 x 800"):
+        decoded(growing, max_pixels=719_999)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_frames_are_counted_as_they_are_decoded(seed: int):
+    draw = random.Random(seed)
+    shapes = [Image.effect_noise((20, 16), 90).convert("P") for _ in range(4)]
+    whole = encoded(shapes[0], "GIF", save_all=True, append_images=shapes[1:], loop=2, comment=b"noise")
+    compared = 0
+    for spoiled in (whole, *(spoil(whole, draw) for _ in range(150))):
+        try:
+            with Image.open(BytesIO(spoiled), formats=["GIF"]) as picture:
+                count = picture.n_frames  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        except Exception:  # noqa: BLE001 whatever Pillow makes of nonsense
+            continue
+        assert gif_extent(spoiled, 1000).frames == count
+        compared += 1
+    assert compared > 50
+
+
 def test_files_that_are_cut_off_are_refused():
     for form in ("PNG", "JPEG", "WEBP", "GIF"):
         whole = encoded(Image.effect_mandelbrot((60, 60), (-2, -1.5, 1, 1.5), 20).convert("RGB"), form)
@@ -130,11 +174,8 @@ def test_spoiled_files_are_decoded_or_refused_and_nothing_else(form: str):
     whole = animation(shapes, form) if form in {"GIF", "WEBP"} else encoded(shapes[0].convert("RGB"), form)
     outcomes = {True: 0, False: 0}
     for _ in range(200):
-        spoiled = bytearray(whole)
-        for _ in range(draw.randrange(1, 6)):
-            spoiled[draw.randrange(len(spoiled))] = draw.randrange(256)
         try:
-            outcomes[bool(decoded(bytes(spoiled)))] += 1
+            outcomes[bool(decoded(spoil(whole, draw)))] += 1
         except InvalidRequest:
             outcomes[False] += 1
     assert outcomes[False]
@@ -142,3 +183,10 @@ def test_spoiled_files_are_decoded_or_refused_and_nothing_else(form: str):
 
 def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def spoil(whole: bytes, draw: random.Random) -> bytes:
+    spoiled = bytearray(whole)
+    for _ in range(draw.randrange(1, 6)):
+        spoiled[draw.randrange(len(spoiled))] = draw.randrange(256)
+    return bytes(spoiled)

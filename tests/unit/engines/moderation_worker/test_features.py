@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smalt.engines.moderation_worker import features
-from smalt.engines.moderation_worker.features import OVERLAP_TOKENS, WINDOW_TOKENS, grouped, n_grams
+from smalt.engines.moderation_worker.features import OVERLAP_TOKENS, WINDOW_TOKENS, grouped, n_grams, pooled
 
 
 def sentence(first: int, tokens: int) -> list[int]:
@@ -37,6 +37,16 @@ def test_every_token_is_in_a_window_and_none_is_too_long(size):
     windows = joined([sentence(first, size) for first in range(0, size * 40, size)])
     assert {token for window in windows for token in window} == set(range(size * 40))
     assert max(map(len, windows)) <= WINDOW_TOKENS
+
+
+def test_layers_are_pooled_from_the_last_to_the_first():
+    inner = np.array([[0, 2], [0, 4]], np.float32)
+    last = np.array([[6, 8], [0, 0]], np.float32)
+    assert pooled([inner, last]).tolist() == pytest.approx([0.6, 0.8, 0.6, 0.8, 0, 1, 0, 1])
+
+
+def test_rows_of_zeros_stay_zeros():
+    assert not pooled([np.zeros((2, 3), np.float32)]).any()
 
 
 def test_n_grams_are_of_unit_length_and_know_the_order():

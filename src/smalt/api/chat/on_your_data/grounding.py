@@ -8,7 +8,7 @@ from typing import cast
 from smalt.api.accounting import Tally
 from smalt.api.chat.chunks import ChunkStamper
 from smalt.api.chat.on_your_data.context import context_json
-from smalt.api.chat.on_your_data.intent import find_intent, text_of
+from smalt.api.chat.on_your_data.intent import Intent, find_intent, text_of
 from smalt.api.chat.on_your_data.marks import Marks
 from smalt.api.chat.on_your_data.prompt import NOT_FOUND, fitting, grounded, less_room, no_room, room_bytes
 from smalt.api.chat.on_your_data.request import source_of
@@ -17,6 +17,7 @@ from smalt.core.errors import InvalidRequest
 from smalt.engines.protocols import Bounded, ChatDelta, ChatEngine, ChatEvent, PromptJudged, Usage
 from smalt.http.call import Call
 from smalt.retrieval.data_sources import DataSources, Document, Retrieval
+from smalt.safety.content_filter import Delivery
 from smalt.schemas.chat import AzureCreateChatCompletionRequest, ChatCompletionRequestUserMessage
 
 ATTEMPTS = 6
@@ -61,7 +62,7 @@ class GroundedAnswers:
     data_sources: DataSources
 
     async def chunks(
-        self, body: AzureCreateChatCompletionRequest, stamper: GroundedStamper, call: Call
+        self, body: AzureCreateChatCompletionRequest, stamper: GroundedStamper, call: Call, *, delivery: Delivery
     ) -> AsyncGenerator[Chunk]:
         """The chunks of an answer as they come."""
         intent_usage: Usage | None = None
@@ -72,7 +73,7 @@ class GroundedAnswers:
             source = source_of(body)
             intent = await find_intent(body, self.generation.models, most=source.parameters.max_search_queries)
             intent_usage = intent.usage
-            searched = await self.data_sources.search(source, intent.queries)
+            searched = await self.data_sources.search(source, await self._queries(body, intent, call))
             if searched.embedding_model is not None:
                 call.spend(searched.embedding_model, prompt_tokens=searched.embedding_tokens, user=body.user)
             stamper.retrieval = searched.retrieval
@@ -81,7 +82,13 @@ class GroundedAnswers:
                 answer = _Answer(body, stamper, intent_usage)
                 documents = [_text(one.document) for one in searched.retrieval.shown]
                 chunks = self.generation.chunks(
-                    body, ChatEngine, answer.events, stamper=stamper, call=call, documents=documents
+                    body,
+                    ChatEngine,
+                    answer.events,
+                    stamper=stamper,
+                    call=call,
+                    delivery=delivery,
+                    documents=documents,
                 )
             else:
                 chunks = _told(stamper, _nothing_found(body, intent_usage, judged))
@@ -92,6 +99,14 @@ class GroundedAnswers:
             if not is_passed_on:
                 stamper.tally.usage = stamper.tally.usage or intent_usage
                 stamper.tally.spend(call, body)
+
+    async def _queries(self, body: AzureCreateChatCompletionRequest, intent: Intent, call: Call) -> tuple[str, ...]:
+        """What to search for, which the answer tells: the user's words where those of the model must not leave."""
+        if intent.queries == intent.asked or await self.generation.may_leave(
+            body, intent.queries, is_azure=call.is_azure
+        ):
+            return intent.queries
+        return intent.asked
 
 
 class _Answer:

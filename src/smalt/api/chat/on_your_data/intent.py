@@ -41,9 +41,10 @@ INSTRUCTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What to search for, and the tokens that finding it out has cost."""
+    """What to search for, and the tokens that finding it out has cost; `asked` is the same in the user's words."""
 
     queries: tuple[str, ...]
+    asked: tuple[str, ...]
     usage: Usage | None = None
 
 
@@ -57,10 +58,12 @@ async def find_intent(body: AzureCreateChatCompletionRequest, models: Models, *,
             param="messages",
         )
     if len(asked) == 1:
-        return Intent((_shortened(asked[-1], LONGEST_QUERY),))
+        alone = (_shortened(asked[-1], LONGEST_QUERY),)
+        return Intent(alone, alone)
     wanted = min(most or DEFAULT_QUERIES, MOST_QUERIES)
     queries, usage = await _ask(body.model, turns, models, wanted)
-    return Intent(tuple(_sensible(queries, asked)[:wanted]) or _leaning(asked, wanted), usage)
+    leaning = _leaning(asked, wanted)
+    return Intent(tuple(_sensible(queries, asked)[:wanted]) or leaning, leaning, usage)
 
 
 async def _ask(

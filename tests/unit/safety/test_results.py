@@ -1,6 +1,6 @@
 """Results of several stretches become those of one answer."""
 
-from smalt.api.filter_results import filtered_kinds, gravest
+from smalt.safety.results import filtered_kinds, gravest
 
 SAFE = {"filtered": False, "severity": "safe"}
 CLEAN = {"filtered": False, "detected": False}
