@@ -31,13 +31,13 @@ class Person(BaseModel):
 
 @pytest.fixture(scope="module")
 def brisk_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server whose echo takes a second for its fifty words, and whose requests may take two."""
+    """A server whose echo takes a second for its fifty words, and whose requests may take five."""
     data_dir = tmp_path_factory.mktemp("brisk")
     deployments = {
         "brisk": DeploymentSettings(engine="echo", options={"delay_seconds": 0.02, "tokens": 50}),
         "endless": DeploymentSettings(engine="echo", options={"delay_seconds": 0.1, "tokens": 1000}),
     }
-    limits = LimitSettings(request_timeout_seconds=2)
+    limits = LimitSettings(request_timeout_seconds=5)
     with serving(Settings(data_dir=data_dir, starter=False, deployments=deployments, limits=limits)) as served:
         yield served
 
