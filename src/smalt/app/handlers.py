@@ -9,6 +9,7 @@ from smalt.http.limits import open_limits
 from smalt.jobs.protocols import Handler, Sweep
 from smalt.store.containers import ExpiredContainers
 from smalt.store.files import ExpiredFiles
+from smalt.store.idempotent_answers import ExpiredIdempotentAnswers
 from smalt.store.keys import Keys
 from smalt.store.response_endings import AbandonedResponses
 from smalt.store.responses import Responses
@@ -39,6 +40,7 @@ def workers(rooms: Rooms) -> Workers:
     from smalt.retrieval.ingestion import IngestHandler
 
     responses = _responses(rooms)
+    runs = connector_workers(rooms).handlers
     database = rooms.database
     ingestion = IngestHandler(rooms.settings, database, rooms.blobs.local_path, rooms.models)
     sweeps = (
@@ -47,6 +49,7 @@ def workers(rooms: Rooms) -> Workers:
         ExpiredStores(database, rooms.index),
         AbandonedResponses(database),
         ExpiredContainers(database),
+        ExpiredIdempotentAnswers(database),
         ExpiredSpokenAnswers(database),
         rooms.blobs,
     )
@@ -55,7 +58,14 @@ def workers(rooms: Rooms) -> Workers:
         await ingestion.close()
         await responses.close()
 
-    return Workers([ingestion, responses], sweeps, close)
+    return Workers([ingestion, responses, *runs], sweeps, close)
+
+
+def connector_workers(rooms: Rooms) -> Workers:
+    """Those who work on runs of connectors, and on nothing that needs models."""
+    from smalt.connectors.runs.handler import ConnectorRunHandler
+
+    return Workers([ConnectorRunHandler(rooms.settings, rooms.database)])
 
 
 def _responses(rooms: Rooms) -> "RespondHandler":

@@ -44,13 +44,17 @@ class JobLauncher:
     """Watches over the job runner in a thread of its own.
 
     The runner dies with this process, however it dies, because it holds the other end of a pipe. A runner that gives no
-    sign of life is killed: it may hold locks that stop everybody, and others have taken its jobs over.
+    sign of life is killed: it may hold locks that stop everybody, and others have taken its jobs over. With `only` it
+    does the jobs of the named `workers`, and none of a server's, whose models it may not have.
     """
 
-    def __init__(self, settings: Settings, host_socket: str | None, *, workers: Sequence[str] = ()) -> None:
+    def __init__(
+        self, settings: Settings, host_socket: str | None, *, workers: Sequence[str] = (), only: bool = False
+    ) -> None:
         self._settings = settings
         self._command = [sys.executable, "-P", "-m", "smalt.app.job_process"]
         self._command += ["--host-socket", host_socket] if host_socket else []
+        self._command += ["--only"] if only else []
         self._command += [word for name in workers for word in ("--workers", name)]
         self._silence_seconds = settings.jobs.silence_seconds
         self._schedules: list[Schedule] = []

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 LENGTH_BYTES = 8
 FILE_NAME = "jobs.db"
 TAKEN_FOR_DEAD = 75
+USUAL = "smalt.app.handlers:workers"
 
 Source = Callable[["Rooms"], "Workers"]
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     os.dup2(2, 1)
     settings = _read_settings()
     configure(settings.log)
-    sources = [_source(name) for name in options.workers]
+    sources = [_source(name) for name in (*([] if options.only else [USUAL]), *options.workers)]
     return asyncio.run(_work(settings, options.host_socket, sources, partial(os.write, parent, b"\n")))
 
 
@@ -53,6 +54,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host-socket", help="Where the engine host listens.")
     parser.add_argument("--workers", action="append", default=[], metavar="MODULE:FUNCTION", help="More handlers.")
+    parser.add_argument("--only", action="store_true", help="These handlers and no others.")
     return parser.parse_args(arguments)
 
 
@@ -97,11 +99,10 @@ async def _work(
 def _service(
     rooms: "Rooms", sources: Sequence[Source], sign: Callable[[], object], stack: AsyncExitStack
 ) -> "JobService":
-    from smalt.app.handlers import workers
     from smalt.app.schedules import schedules
     from smalt.jobs.service import JobService
 
-    found = [source(rooms) for source in (workers, *sources)]
+    found = [source(rooms) for source in sources]
     for close in filter(None, (one.close for one in found)):
         stack.push_async_callback(close)
     return JobService(

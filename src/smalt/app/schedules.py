@@ -7,9 +7,20 @@ from smalt.jobs.sweeping import Due, Schedule
 from smalt.store.containers import ExpiredContainers
 from smalt.store.containers import next_sweep_at as next_sweep_of_containers_at
 from smalt.store.files import TOMBSTONE_SECONDS, ExpiredFiles
+from smalt.store.idempotent_answers import ExpiredIdempotentAnswers
 from smalt.store.response_endings import AbandonedResponses, silent_since
 from smalt.store.spoken_answers import ExpiredSpokenAnswers
-from smalt.store.tables import blob_holds, blobs, doomed_blobs, files, job_sweeps, jobs, spoken_answers, uploads
+from smalt.store.tables import (
+    blob_holds,
+    blobs,
+    doomed_blobs,
+    files,
+    idempotent_answers,
+    job_sweeps,
+    jobs,
+    spoken_answers,
+    uploads,
+)
 from smalt.store.uploads import KEPT_SECONDS, ExpiredUploads
 from smalt.store.vector_stores import ExpiredStores, next_sweep_at
 
@@ -25,6 +36,9 @@ def schedules(settings: Settings) -> list[Schedule]:
         Schedule(ExpiredStores.name, ExpiredStores.seconds, next_sweep_at),
         Schedule(ExpiredContainers.name, ExpiredContainers.seconds, next_sweep_of_containers_at),
         Schedule(ExpiredSpokenAnswers.name, ExpiredSpokenAnswers.seconds, _earliest(spoken_answers.c.expires_at)),
+        Schedule(
+            ExpiredIdempotentAnswers.name, ExpiredIdempotentAnswers.seconds, _earliest(idempotent_answers.c.expires_at)
+        ),
         Schedule(AbandonedResponses.name, AbandonedResponses.seconds, silent_since),
         Schedule("blobs", 60.0, _first(_doomed_blobs, _later(_held_blobs, sweep_after), _unswept_blobs)),
         Schedule("old-jobs", 60.0, _later(_finished_jobs, keep_seconds)),

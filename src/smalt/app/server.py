@@ -30,19 +30,21 @@ from smalt.store.usage import UsageRecorder
 if TYPE_CHECKING:
     from smalt.models import Models
 
-GROUPS = ("chat", "completions", "embeddings", "models")
-"""The groups of operations that are ready with the server; each has its router in `smalt.api.GROUP.routes`."""
+GROUPS = ("api.chat", "api.completions", "api.embeddings", "api.models")
+"""The groups of operations that are ready with the server; each has its router in `smalt.GROUP.routes`."""
 
 LATE_GROUPS = {
-    "audio": "/audio",
-    "containers": "/containers",
-    "conversations": "/conversations",
-    "files": "/files",
-    "moderations": "/moderations",
-    "responses": "/responses",
-    "search_service": "/indexes",
-    "uploads": "/uploads",
-    "vector_stores": "/vector_stores",
+    "api.audio": "/audio",
+    "api.containers": "/containers",
+    "api.conversations": "/conversations",
+    "api.edits": "/edits",
+    "api.files": "/files",
+    "api.moderations": "/moderations",
+    "api.responses": "/responses",
+    "api.search_service": "/indexes",
+    "api.uploads": "/uploads",
+    "api.vector_stores": "/vector_stores",
+    "connectors.facade": "/connectors",
 }
 """The groups that are imported by the first call to one of their paths, or `WARM_SECONDS` after the start."""
 
@@ -112,7 +114,7 @@ def _routers() -> list[APIRouter]:
 
 
 def _router(group: str) -> APIRouter:
-    return import_module(f"smalt.api.{group}.routes").router
+    return import_module(f"smalt.{group}.routes").router
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import typer
 
-from smalt.cli import bench, blocklists, jobs, keys, models, prompts, protected
+from smalt.cli import bench, blocklists, connections, connectors, jobs, keys, models, prompts, protected
 from smalt.cli.chat import chat
 from smalt.cli.doctor import doctor
 from smalt.cli.migrate import migrate
@@ -17,7 +17,6 @@ app = typer.Typer(
     name="smalt",
     help="The Azure OpenAI API on your own machine.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -39,6 +38,8 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(blocklists.app, name="blocklists")
 app.add_typer(protected.app, name="protected")
+app.add_typer(connections.app, name="connections")
+app.add_typer(connectors.app, name="connectors")
 app.command()(usage)
 app.command()(doctor)
 app.command()(migrate)

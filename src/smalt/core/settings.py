@@ -299,6 +299,20 @@ class ContentFilterSettings(Section):
     )
 
 
+class ConnectorSettings(Section):
+    """Calls that connectors make, here or to a cloud."""
+
+    throttle: bool = Field(default=True, description="Hold calls back so that a connection stays below its limit.")
+    calls_per_minute: int | None = Field(
+        default=None, ge=1, description="Calls a minute per connection; the limit of its connector when absent."
+    )
+    secrets: Literal["auto", "keyring", "file"] = Field(
+        default="auto",
+        description="Where the key of stored secrets is: the system's keyring, or a file in data_dir; auto takes the "
+        "file when there is one, else the keyring when that works.",
+    )
+
+
 class LogSettings(Section):
     """What is written to standard error."""
 
@@ -365,6 +379,7 @@ class Settings(BaseSettings):
     web_search: WebSearchSettings = Field(default_factory=WebSearchSettings)
     audio: AudioSettings = Field(default_factory=AudioSettings)
     content_filter: ContentFilterSettings = Field(default_factory=ContentFilterSettings)
+    connectors: ConnectorSettings = Field(default_factory=ConnectorSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     deployments: dict[str, DeploymentSettings] = Field(default_factory=dict[str, DeploymentSettings])
     aliases: dict[str, str] = Field(default_factory=dict[str, str], description="Another name for a deployment.")

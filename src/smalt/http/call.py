@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol
 
 from smalt.store.usage import EndUser, Tokens
 
-Mount = Literal["azure_v1", "openai_v1", "azure_classic", "search", "outside"]
-"""`/openai/v1`, `/v1`, `/openai` with a dated version, `/indexes`, and paths of the server itself such as `/health`."""
+Mount = Literal["azure_v1", "openai_v1", "azure_classic", "search", "connectors", "outside"]
+"""`/openai/v1`, `/v1`, `/openai` with a dated version, `/indexes`, `/connectors`, and paths of the server itself."""
 
 MOUNTS: frozenset[Mount] = frozenset({"azure_v1", "openai_v1", "azure_classic"})
 

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from smalt.http import search_service
 from smalt.http.call import Call
 from smalt.http.errors import CLIENT_CLOSED_REQUEST, answer
+from smalt.http.idempotency import answer_once, asks_once
 from smalt.http.logging import log_request
 from smalt.http.mounts import require_served_version, understand
 
@@ -40,7 +41,10 @@ class Edge:
             call.caller = await state.authentication.caller_of(call, scope["headers"])
             require_served_version(call)
             inner = {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
-            await self._app(inner, receive, sender)
+            if asks_once(call, scope["headers"]):
+                await answer_once(self._app, inner, receive, sender)
+            else:
+                await self._app(inner, receive, sender)
         except Exception as error:
             if sender.status is not None:
                 # Half an answer is out: closing the connection is the only way left to say that it failed.

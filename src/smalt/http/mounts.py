@@ -16,6 +16,7 @@ PREFIXES: tuple[tuple[str, Mount], ...] = (
     ("/v1/", "openai_v1"),
     ("/openai/", "azure_classic"),
 )
+CONNECTORS = "/connectors"
 V1_VERSIONS = frozenset({"preview", "latest", "v1"})
 DATED = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(-preview)?")
 SERVER_PATHS = frozenset({"/openai/v1/openapi.json"})
@@ -34,6 +35,9 @@ def understand(scope: Scope) -> tuple[Call, str]:
     for prefix, mount in PREFIXES:
         if path.startswith(prefix):
             return _call(scope, mount), path[len(prefix) - 1 :]
+    if path == CONNECTORS or path.startswith(f"{CONNECTORS}/"):
+        # What stands in the place of a parameter keeps its percent-encoding.
+        return _call(scope, "connectors"), _raw_path(scope)
     return _call(scope, "outside"), path
 
 

@@ -15,6 +15,7 @@ from smalt.core.errors import InvalidRequest, TooLarge
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+BINARY = "application/octet-stream"
 MOST_PARTS = 100
 MOST_FIELD_BYTES = 16 * 2**10
 PLAIN_ENCODINGS = frozenset({b"", b"7bit", b"8bit", b"binary"})
@@ -43,10 +44,13 @@ Event = Headers | bytes | type[_EndOfPart] | type[_EndOfForm]
 class Part:
     """One field of a form; its bytes can be read once, before the next part."""
 
-    def __init__(self, name: str, filename: str | None, content: AsyncGenerator[bytes]) -> None:
+    def __init__(
+        self, name: str, filename: str | None, content: AsyncGenerator[bytes], content_type: str = BINARY
+    ) -> None:
         self.name = name
         self.filename = filename
         self.content = content
+        self.content_type = content_type
 
     async def limited(self, most_bytes: int, *, advice: str) -> AsyncGenerator[bytes]:
         """The bytes of a file that may only have so many; `advice` says what to do with a larger one."""
@@ -162,7 +166,8 @@ def _part(headers: Headers, content: AsyncGenerator[bytes]) -> Part:
     disposition = headers.get(b"content-disposition", b"")
     _, options = parse_options_header(disposition)
     name = options.get(b"name", b"").decode("utf-8", "replace")
-    return Part(name, _filename(disposition, options.get(b"filename")), content)
+    content_type = headers.get(b"content-type", b"").decode("latin-1").strip() or BINARY
+    return Part(name, _filename(disposition, options.get(b"filename")), content, content_type)
 
 
 def _filename(disposition: bytes, plain: bytes | None) -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,6 +29,7 @@ MOST_BEAT_SECONDS = 5.0
 SHUT_DOWN_SECONDS = 2.0
 DEFAULT_QUEUE = "default"
 DEFAULT_AT_ONCE = 4
+CONNECTORS_AT_ONCE = 4
 
 
 class JobService:
@@ -57,11 +58,7 @@ class JobService:
         self._recovery = Recovery(self._runner, self._registry)
         old_jobs = OldJobs(database, self._runner.durable, settings.jobs.keep_days * 86_400)
         self._sweeper = Sweeper(database, _scheduled([*sweeps, old_jobs], schedules))
-        self._queues = {
-            DEFAULT_QUEUE: DEFAULT_AT_ONCE,
-            "ingestion": settings.jobs.ingestion,
-            "responses": settings.jobs.responses,
-        }
+        self._queues = _queues(settings, {handler.queue for handler in handlers})
         self._beat_seconds = min(MOST_BEAT_SECONDS, settings.jobs.silence_seconds / 4)
         self._sign = sign
         self._woken = asyncio.Event()
@@ -146,6 +143,17 @@ async def _guarded(work: Callable[[], Awaitable[None]]) -> None:
         await work()
     except Exception:
         logger.exception("the job runner could not look after its jobs")
+
+
+def _queues(settings: Settings, wanted: Collection[str]) -> dict[str, int]:
+    """How many jobs of each queue run at once; of queues whose jobs others do, nothing is taken."""
+    at_once = {
+        DEFAULT_QUEUE: DEFAULT_AT_ONCE,
+        "connectors": CONNECTORS_AT_ONCE,
+        "ingestion": settings.jobs.ingestion,
+        "responses": settings.jobs.responses,
+    }
+    return {name: number for name, number in at_once.items() if name in wanted}
 
 
 def _scheduled(sweeps: Sequence[Sweep], schedules: Sequence[Schedule]) -> list[tuple[Schedule, Sweep]]:

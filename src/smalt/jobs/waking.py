@@ -34,12 +34,14 @@ class WakeListener:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)  # noqa: FBT003 - its only parameter
+        self._inode = 0
         # In a folder that is somebody else's nobody is heard; the watcher's own looks at the database remain.
         if _is_ours(self._path.parent):
             with suppress(FileNotFoundError):
                 self._path.unlink()
             self._socket.bind(str(self._path))
             self._path.chmod(0o600)
+            self._inode = self._path.stat().st_ino
 
     def fileno(self) -> int:
         """For `select`."""
@@ -56,10 +58,11 @@ class WakeListener:
         wake(self._path)
 
     def close(self) -> None:
-        """Hear no more."""
+        """Hear no more; one that has taken this one's place goes on hearing."""
         self._socket.close()
         with suppress(OSError):
-            self._path.unlink()
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
 
 
 def wake(path: Path) -> None:

@@ -27,6 +27,7 @@ class Exchange:
     path: str
     key: str
     body: bytes = b"{}"
+    more_headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
     sent: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
@@ -52,7 +53,11 @@ class Exchange:
             "query_string": b"",
             "root_path": "",
             "scheme": "http",
-            "headers": [(b"api-key", self.key.encode()), (b"content-type", b"application/json")],
+            "headers": [
+                (b"api-key", self.key.encode()),
+                (b"content-type", b"application/json"),
+                *self.more_headers,
+            ],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),
         }

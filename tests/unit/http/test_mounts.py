@@ -28,6 +28,9 @@ def understood(url: str) -> tuple[Call, str]:
         ("/openai/v1/openapi.json", "outside", None, "/openai/v1/openapi.json"),
         ("/openai/v1x/files", "azure_classic", None, "/v1x/files"),
         ("/v1", "outside", None, "/v1"),
+        ("/connectors", "connectors", None, "/connectors"),
+        ("/connectors/c/deployments/a%2Fb?api-version=x", "connectors", None, "/connectors/c/deployments/a%2Fb"),
+        ("/connectorsx", "outside", None, "/connectorsx"),
     ],
 )
 def test_each_path_belongs_to_one_mount(url: str, mount: str, deployment: str | None, route: str) -> None:

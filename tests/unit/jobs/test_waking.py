@@ -41,6 +41,16 @@ def test_a_listener_takes_the_place_of_one_that_was_killed(tmp_path):
     listener.close()
 
 
+def test_a_listener_that_ends_leaves_the_one_that_took_its_place(tmp_path):
+    first = WakeListener(tmp_path)
+    second = WakeListener(tmp_path)
+    first.close()
+    JobQueue(wake_path(tmp_path)).wake()
+    assert is_woken(second)
+    second.close()
+    assert not wake_path(tmp_path).exists()
+
+
 def test_nobody_has_to_listen(tmp_path):
     JobQueue(wake_path(tmp_path)).wake()
     JobQueue().wake()

@@ -3,9 +3,12 @@
 from smalt.store.tables.accounts import end_users, keys, revisions, usage
 from smalt.store.tables.base import metadata
 from smalt.store.tables.blocklists import blocklist_items, blocklists
+from smalt.store.tables.connections import connector_connections, throttle_slots
+from smalt.store.tables.connector_runs import connector_run_rows, connector_runs
 from smalt.store.tables.containers import container_files, containers
 from smalt.store.tables.conversations import conversation_items, conversations
 from smalt.store.tables.files import blob_holds, blobs, doomed_blobs, files, upload_parts, uploads
+from smalt.store.tables.idempotent_answers import idempotent_answers
 from smalt.store.tables.jobs import job_runners, job_sweeps, jobs
 from smalt.store.tables.prompts import prompt_versions, prompts
 from smalt.store.tables.protected_materials import protected_fingerprints, protected_materials
@@ -27,6 +30,9 @@ __all__ = [
     "blocklists",
     "chunk_vectors",
     "chunks",
+    "connector_connections",
+    "connector_run_rows",
+    "connector_runs",
     "container_files",
     "containers",
     "conversation_items",
@@ -34,6 +40,7 @@ __all__ = [
     "doomed_blobs",
     "end_users",
     "files",
+    "idempotent_answers",
     "job_runners",
     "job_sweeps",
     "jobs",
@@ -50,6 +57,7 @@ __all__ = [
     "spoken_answers",
     "stored_completion_metadata",
     "stored_completions",
+    "throttle_slots",
     "upload_parts",
     "uploads",
     "usage",

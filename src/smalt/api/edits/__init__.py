@@ -1,0 +1,1 @@
+"""Edits, the way before chat."""

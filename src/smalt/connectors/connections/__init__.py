@@ -1,0 +1,1 @@
+"""Connections: where a connector's calls go, and with which credentials."""

@@ -1,0 +1,1 @@
+"""The connectors that Smalt speaks, each a module of data."""

@@ -1,0 +1,1 @@
+"""The connectors as other products import them."""

@@ -1,0 +1,1 @@
+"""The connectors as this server answers them itself, in their own flattened shapes."""

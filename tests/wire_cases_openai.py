@@ -1,0 +1,198 @@
+"""The requests of the OpenAI GPT connector, as its document and the service have them."""
+
+from typing import Any
+
+from wire_case import HI, JOB, MASK, MP3, PNG, SAID, Case
+
+
+def openai_gpt(action: str, given: dict[str, Any], *request: Any, **more: Any) -> Case:
+    return Case("openai-gpt", action, given, *request, **more)
+
+
+OPENAI_GPT = [
+    openai_gpt(
+        "cancel_fine_tuning",
+        JOB,
+        "POST",
+        "/v1/fine_tuning/jobs/ftjob-1/cancel",
+        result={"status": "cancelled", "hyperparameters": {"n_epochs": None, "batch_size": "auto"}},
+    ),
+    openai_gpt(
+        "create_completion",
+        {
+            "model": "m",
+            "prompt": "Hi",
+            "max_tokens": "5",
+            "temperature": "0",
+            "top_p": "1",
+            "n": "1",
+            "logprobs": "2",
+            "stop": "END",
+        },
+        "POST",
+        "/v1/completions",
+        {
+            "model": "m",
+            "prompt": "Hi",
+            "max_tokens": 5,
+            "temperature": 0,
+            "top_p": 1,
+            "n": 1,
+            "logprobs": 2,
+            "stop": "END",
+        },
+        result={"first_completion": " there"},
+    ),
+    openai_gpt(
+        "create_embedding",
+        {"input": "Hi", "model": "m", "encoding_format": "float", "user": "ann"},
+        "POST",
+        "/v1/embeddings",
+        {"input": "Hi", "model": "m", "encoding_format": "float", "user": "ann"},
+    ),
+    openai_gpt(
+        "create_fine_tuning_job",
+        {"training_file": "file-1", "validation_file": "file-2", "model": "m", "n_epochs": "3", "suffix": "mine"},
+        "POST",
+        "/v1/fine_tuning/jobs",
+        {
+            "training_file": "file-1",
+            "validation_file": "file-2",
+            "model": "m",
+            "hyperparameters": {"n_epochs": 3},
+            "suffix": "mine",
+        },
+    ),
+    openai_gpt(
+        "create_image",
+        {
+            "model": "dall-e-3",
+            "prompt": "A cat",
+            "n": "1",
+            "quality": "hd",
+            "size": "1024x1024",
+            "style": "vivid",
+            "user": "ann",
+        },
+        "POST",
+        "/v1/images/generations",
+        {
+            "model": "dall-e-3",
+            "prompt": "A cat",
+            "n": 1,
+            "quality": "hd",
+            "size": "1024x1024",
+            "style": "vivid",
+            "user": "ann",
+        },
+    ),
+    openai_gpt(
+        "create_image_edit",
+        {
+            "image": PNG,
+            "prompt": "A hat",
+            "mask": MASK,
+            "model": "dall-e-2",
+            "n": "2",
+            "size": "256x256",
+            "user": "ann",
+        },
+        "POST",
+        "/v1/images/edits",
+        parts=(
+            ("prompt", "A hat"),
+            ("model", "dall-e-2"),
+            ("n", "2"),
+            ("size", "256x256"),
+            ("user", "ann"),
+            ("image", PNG),
+            ("mask", MASK),
+        ),
+    ),
+    openai_gpt(
+        "create_image_variation",
+        {"image": PNG, "model": "dall-e-2", "n": "2", "size": "256x256", "user": "ann"},
+        "POST",
+        "/v1/images/variations",
+        parts=(("model", "dall-e-2"), ("n", "2"), ("size", "256x256"), ("user", "ann"), ("image", PNG)),
+    ),
+    openai_gpt(
+        "create_moderation", {"input": "Hi", "model": "m"}, "POST", "/v1/moderations", {"input": "Hi", "model": "m"}
+    ),
+    openai_gpt(
+        "create_speech",
+        {"model": "tts-1", "input": "Hi", "voice": "alloy", "response_format": "mp3", "speed": "1.5"},
+        "POST",
+        "/v1/audio/speech",
+        {"model": "tts-1", "input": "Hi", "voice": "alloy", "response_format": "mp3", "speed": 1.5},
+        result={"$content": "SUQzAA==", "$content-type": "audio/mpeg"},
+    ),
+    openai_gpt(
+        "create_transcription",
+        {"file": MP3, "model": "whisper-1", "language": "en", "prompt": "Hello", "temperature": "0.5"},
+        "POST",
+        "/v1/audio/transcriptions",
+        parts=(
+            ("model", "whisper-1"),
+            ("language", "en"),
+            ("prompt", "Hello"),
+            ("temperature", "0.5"),
+            ("file", MP3),
+        ),
+        result={"text": "Hi"},
+    ),
+    openai_gpt(
+        "create_translation",
+        {"file": MP3, "model": "whisper-1", "prompt": "Hello", "temperature": "0"},
+        "POST",
+        "/v1/audio/translations",
+        parts=(("model", "whisper-1"), ("prompt", "Hello"), ("temperature", "0"), ("file", MP3)),
+        result={"text": "Hi"},
+    ),
+    openai_gpt(
+        "edit_prompt",
+        {"model": "m", "input": "Wat day?", "instruction": "Spell", "n": "1", "temperature": "0", "top_p": "1"},
+        "POST",
+        "/v1/edits",
+        {"model": "m", "input": "Wat day?", "instruction": "Spell", "n": 1, "temperature": 0, "top_p": 1},
+    ),
+    openai_gpt(
+        "get_chat_completions",
+        {
+            "model": "m",
+            **SAID,
+            "max_tokens": "5",
+            "temperature": "0.5",
+            "top_p": "1",
+            "n": "1",
+            "stop": "END",
+            "presence_penalty": "-2",
+            "frequency_penalty": "2",
+            "user": "ann",
+        },
+        "POST",
+        "/v1/chat/completions",
+        {
+            "model": "m",
+            "messages": HI,
+            "max_tokens": 5,
+            "temperature": 0.5,
+            "top_p": 1,
+            "n": 1,
+            "stop": "END",
+            "presence_penalty": -2,
+            "frequency_penalty": 2,
+            "user": "ann",
+        },
+        result={"first_content": "Hi"},
+    ),
+    openai_gpt(
+        "list_fine_tuning_events",
+        {**JOB, "after": "ftevent-0", "limit": "5"},
+        "GET",
+        "/v1/fine_tuning/jobs/ftjob-1/events?after=ftevent-0&limit=5",
+        result={"has_more": False},
+    ),
+    openai_gpt("list_models", {}, "GET", "/v1/models", result={"object": "list"}),
+    openai_gpt("retrieve_fine_tuning_job", JOB, "GET", "/v1/fine_tuning/jobs/ftjob-1"),
+]
