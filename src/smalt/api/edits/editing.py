@@ -23,7 +23,9 @@ async def edited(body: CreateEditRequest, call: Call, generation: Generation) ->
     """Let a chat engine edit; what it costs is reported even when it fails."""
     asked = conversation(body)
     edit = Edit(generation.models.find(body.model).model)
-    told = generation.events(asked, ChatEngine, lambda engine: engine.chat(asked), is_azure=call.is_azure)
+    told = generation.events(
+        asked, ChatEngine, lambda engine: engine.chat(asked), delivery="whole", is_azure=call.is_azure
+    )
     try:
         async with aclosing(told) as events:
             async for event in events:

@@ -88,14 +88,22 @@ def columns_of(own: Sequence[str], rows: Iterable[EndedRow]) -> Columns:
 
 
 def flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """The fields of an object and of the objects in it, by paths with dots."""
+    """The fields of an object and of the objects in it, by paths with dots; a list of one object counts as that."""
     found: dict[str, Any] = {}
-    for name, inner in value.items():
+    for name, listed in value.items():
+        inner = _alone(listed)
         if isinstance(inner, dict) and inner:
             found |= flat(cast("dict[str, Any]", inner), f"{before}{name}.")
         else:
             found[before + name] = inner
     return found
+
+
+def _alone(value: Any) -> Any:
+    """The one object of a list: the documents' paths go through lists without a mark."""
+    if isinstance(value, list) and len(cast("list[Any]", value)) == 1 and isinstance(value[0], dict):
+        return cast("dict[str, Any]", value[0])
+    return value
 
 
 def with_files(result: Any, folder: Path, stem: str) -> Any:

@@ -21,7 +21,7 @@ def row(position, result=None, status="succeeded", error=None, **own):
 ROWS = [
     row(0, {"id": "x", "usage": {"total": 3}, "choices": [{"text": 'a "b",\nc'}]}, id="7", who="Ada"),
     row(1, None, "failed", "No.", id="8", who="Bo"),
-    row(2, {"id": "z", "extra": None, "empty": {}}, id="9", who=None),
+    row(2, {"id": "z", "extra": None, "tags": ["one"], "many": [{"a": 1}, {"a": 2}], "empty": {}}, id="9", who=None),
     row(3, None, "pending", id="10", who=""),
 ]
 
@@ -35,10 +35,11 @@ def test_a_csv_file_has_own_columns_then_fields_then_how_it_went(tmp_path):
     with written(tmp_path / "out.csv").open(newline="") as source:
         lines = list(csv.DictReader(source))
     assert list(lines[0]) == [
-        "id", "who", "result.id", "usage.total", "choices", "extra", "empty", "status", "error",
+        "id", "who", "result.id", "usage.total", "choices.text", "extra", "tags", "many", "empty", "status", "error",
     ]  # fmt: skip
     assert [line["id"] for line in lines] == ["7", "8", "9", "10"]
-    assert json.loads(lines[0]["choices"]) == [{"text": 'a "b",\nc'}]
+    assert lines[0]["choices.text"] == 'a "b",\nc'
+    assert (lines[2]["tags"], json.loads(lines[2]["many"])) == ('["one"]', [{"a": 1}, {"a": 2}])
     assert (lines[0]["result.id"], lines[0]["usage.total"]) == ("x", "3")
     assert (lines[1]["status"], lines[1]["error"], lines[1]["result.id"]) == ("failed", "No.", "")
     assert lines[3]["status"] == "pending"
@@ -47,7 +48,7 @@ def test_a_csv_file_has_own_columns_then_fields_then_how_it_went(tmp_path):
 def test_lines_of_json_keep_types(tmp_path):
     lines = [json.loads(line) for line in written(tmp_path / "out.jsonl").read_text().splitlines()]
     assert lines[0] == {
-        "id": "7", "who": "Ada", "result.id": "x", "usage.total": 3, "choices": [{"text": 'a "b",\nc'}],
+        "id": "7", "who": "Ada", "result.id": "x", "usage.total": 3, "choices.text": 'a "b",\nc',
         "status": "succeeded", "error": None,
     }  # fmt: skip
     assert lines[2]["empty"] == {}
