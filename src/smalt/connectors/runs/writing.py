@@ -101,9 +101,8 @@ def flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 def _alone(value: Any) -> Any:
     """The one object of a list: the documents' paths go through lists without a mark."""
-    if isinstance(value, list) and len(cast("list[Any]", value)) == 1 and isinstance(value[0], dict):
-        return cast("dict[str, Any]", value[0])
-    return value
+    items = cast("list[Any]", value) if isinstance(value, list) else []
+    return items[0] if len(items) == 1 and isinstance(items[0], dict) else value
 
 
 def with_files(result: Any, folder: Path, stem: str) -> Any:
