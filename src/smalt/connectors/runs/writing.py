@@ -101,8 +101,9 @@ def flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 def _alone(value: Any) -> Any:
     """The one object of a list: the documents' paths go through lists without a mark."""
-    items = cast("list[Any]", value) if isinstance(value, list) else []
-    return items[0] if len(items) == 1 and isinstance(items[0], dict) else value
+    items: Any = cast("list[Any]", value) if isinstance(value, list) else []
+    is_alone = len(items) == 1 and isinstance(items[0], dict)
+    return items[0] if is_alone else cast("Any", value)
 
 
 def with_files(result: Any, folder: Path, stem: str) -> Any:
