@@ -28,6 +28,9 @@ engine = "echo"
 [deployments.slow]
 engine = "echo"
 options = { delay_seconds = 0.04, tokens = 5 }
+[deployments.slower]
+engine = "echo"
+options = { delay_seconds = 0.3, tokens = 5 }
 [log]
 level = "warning"
 """
@@ -116,12 +119,12 @@ def test_ctrl_c_lets_a_run_rest_with_what_it_has_and_resume_goes_on(server, term
     leave_a_servers_job(terminal)
     (terminal.folder / "rows.csv").write_text("prompt\n" + "".join(f"number {number}\n" for number in range(20)))
     running = terminal.start(
-        *("connectors", "run", "openai-gpt", "create_completion", "--param", "model=slow", "--connection", "elsewhere"),
+        *("connectors", "run", "openai-gpt", "create_completion", "--param", "model=slower", "--connection", "elsewhere"),
         *("--each", "rows.csv", "--out", "out.csv", "--concurrency", "2"),
     )
     until(lambda: terminal.counts().get("succeeded", 0) >= 2, terminal.log.read_text)
     running.send_signal(signal.SIGINT)
-    assert running.wait(30) == 130, terminal.log.read_text()
+    assert running.wait(60) == 130, terminal.log.read_text()
     assert f"smalt connectors resume {terminal.run_id()}" in terminal.log.read_text()
     before = read_csv(terminal)
     assert {row["status"] for row in before} == {"succeeded", "pending"}
