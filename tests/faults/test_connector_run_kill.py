@@ -19,7 +19,7 @@ from aiohttp import web
 from connector_running import TERMINAL, Server, Terminal, children, kill_tree, until
 from loopback import web_service
 
-ROWS = int(os.environ.get("SMALT_TEST_ROWS", "600"))
+ROWS = int(os.environ.get("SMALT_TEST_ROWS", "400"))
 PATIENCE = 60 + ROWS / 10
 SERVER = """
 starter = false

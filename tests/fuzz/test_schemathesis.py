@@ -17,7 +17,7 @@ from smalt.cli.bench.servers import Server, smalt_server
 
 HERE = Path(__file__).parent
 SCHEMATHESIS = (sys.executable, "-m", "schemathesis.cli")
-EXAMPLES = 12
+EXAMPLES = 10
 
 pytestmark = pytest.mark.timeout(400)
 
