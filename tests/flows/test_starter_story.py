@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from collections.abc import Iterator
 
 import openai
@@ -165,8 +166,10 @@ def test_stored_completions_are_listed_read_changed_and_forgotten(starter_server
 def llama_worker() -> psutil.Process:
     """The worker that this test session's server runs for the chat model."""
     for process in psutil.Process().children(recursive=True):
-        if any(path.path.endswith("q8_0.gguf") for path in process.memory_maps()):
-            return process
+        # Other tests may have left dead ones that nobody has waited for.
+        with suppress(psutil.NoSuchProcess):
+            if any(path.path.endswith("q8_0.gguf") for path in process.memory_maps()):
+                return process
     raise AssertionError("no worker holds the chat model")
 
 
