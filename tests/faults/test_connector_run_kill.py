@@ -119,7 +119,16 @@ def test_ctrl_c_lets_a_run_rest_with_what_it_has_and_resume_goes_on(server, term
     leave_a_servers_job(terminal)
     (terminal.folder / "rows.csv").write_text("prompt\n" + "".join(f"number {number}\n" for number in range(20)))
     running = terminal.start(
-        *("connectors", "run", "openai-gpt", "create_completion", "--param", "model=slower", "--connection", "elsewhere"),
+        *(
+            "connectors",
+            "run",
+            "openai-gpt",
+            "create_completion",
+            "--param",
+            "model=slower",
+            "--connection",
+            "elsewhere",
+        ),
         *("--each", "rows.csv", "--out", "out.csv", "--concurrency", "2"),
     )
     until(lambda: terminal.counts().get("succeeded", 0) >= 2, terminal.log.read_text)

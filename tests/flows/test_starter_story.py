@@ -2,8 +2,8 @@
 
 import json
 import time
-from contextlib import suppress
 from collections.abc import Iterator
+from contextlib import suppress
 
 import openai
 import psutil
