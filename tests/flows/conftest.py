@@ -26,10 +26,11 @@ SMALT = (sys.executable, "-c", "from smalt.cli import main; main()")
 
 @dataclass(frozen=True)
 class RunningServer:
-    """Where the server is, and a key that it accepts."""
+    """Where the server is, a key that it accepts, and its process."""
 
     url: str
     key: str
+    pid: int
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +99,7 @@ def serving_the_starter(starter_data_dir: Path, folder: Path, settings: str = ""
         process = subprocess.Popen(
             [*SMALT, "serve", "--port", str(port)], env=environment, stdout=output, stderr=output
         )
-    server = RunningServer(f"http://127.0.0.1:{port}", json.loads(made.stdout)["key"])
+    server = RunningServer(f"http://127.0.0.1:{port}", json.loads(made.stdout)["key"], process.pid)
     try:
         wait_until_it_answers(server, process, log)
         yield server

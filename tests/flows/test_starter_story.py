@@ -163,10 +163,10 @@ def test_stored_completions_are_listed_read_changed_and_forgotten(starter_server
             sdk.chat.completions.retrieve(made.id)
 
 
-def llama_worker() -> psutil.Process:
-    """The worker that this test session's server runs for the chat model."""
-    for process in psutil.Process().children(recursive=True):
-        # Other tests may have left dead ones that nobody has waited for.
+def llama_worker(server) -> psutil.Process:
+    """The worker that the server runs for the chat model."""
+    for process in psutil.Process(server.pid).children(recursive=True):
+        # One that was killed is there until its host has noticed.
         with suppress(psutil.NoSuchProcess):
             if any(path.path.endswith("q8_0.gguf") for path in process.memory_maps()):
                 return process
@@ -179,7 +179,7 @@ def test_a_killed_worker_ends_its_stream_with_an_error_and_the_next_request_work
         stream = iter(sdk.chat.completions.create(**request, stream=True, max_tokens=2000))
         for _ in range(5):
             next(stream)
-        llama_worker().kill()
+        llama_worker(starter_server).kill()
         with pytest.raises(openai.APIError, match="worker"):
             for _ in stream:
                 pass
@@ -191,7 +191,7 @@ def test_a_client_that_leaves_frees_its_slot_within_a_second(starter_server):
         request = {"model": "gpt-4o-mini", "messages": QUESTION, "logit_bias": {"2": -100}}
         with sdk.chat.completions.create(**request, stream=True, max_tokens=4000) as stream:
             next(iter(stream))
-            worker = llama_worker()
+            worker = llama_worker(starter_server)
         time.sleep(1)
         before = worker.cpu_times()
         time.sleep(1)
