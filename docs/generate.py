@@ -10,13 +10,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from smalt.cli.commands import app
-from smalt.core.settings import (
-    AnswerPolicySettings,
-    ContentPolicySettings,
-    DeploymentSettings,
-    PromptPolicySettings,
-    Settings,
-)
+from smalt.core.content_filter_settings import AnswerPolicySettings, ContentPolicySettings, PromptPolicySettings
+from smalt.core.settings import DeploymentSettings, Settings
 
 HERE = Path(__file__).parent
 NOTICE = "<!-- Written by `make docs` from the code; change the code, not this page. -->\n"

@@ -11,15 +11,13 @@ import pytest
 import search_services
 from search_services import KEY, SearchService
 from serving import Served, serving
-from smalt.core.settings import (
+from smalt.core.content_filter_settings import (
     AnswerPolicySettings,
-    AudioSettings,
     ContentFilterSettings,
     ContentPolicySettings,
-    DeploymentSettings,
     PromptPolicySettings,
-    Settings,
 )
+from smalt.core.settings import AudioSettings, DeploymentSettings, Settings
 from smalt.schemas.vocabulary import check_answer
 from told_model import ToldModel, told_model
 

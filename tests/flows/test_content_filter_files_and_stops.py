@@ -8,13 +8,8 @@ import openai
 import pytest
 
 from serving import Served, serving
-from smalt.core.settings import (
-    ContentFilterSettings,
-    ContentPolicySettings,
-    DeploymentSettings,
-    PromptPolicySettings,
-    Settings,
-)
+from smalt.core.content_filter_settings import ContentFilterSettings, ContentPolicySettings, PromptPolicySettings
+from smalt.core.settings import DeploymentSettings, Settings
 from told_model import ToldModel, told_model
 
 Json = dict[str, Any]

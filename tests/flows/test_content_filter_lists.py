@@ -10,14 +10,13 @@ import pytest
 
 from protected_words import CODE, POEM
 from serving import Served, opened, serving
-from smalt.core.settings import (
+from smalt.core.content_filter_settings import (
     AnswerPolicySettings,
     ContentFilterSettings,
     ContentPolicySettings,
-    DeploymentSettings,
     PromptPolicySettings,
-    Settings,
 )
+from smalt.core.settings import DeploymentSettings, Settings
 from smalt.safety.protected_material import prepared
 from smalt.schemas.vocabulary import check_answer
 from smalt.store.blocklists import BlocklistItem, Blocklists

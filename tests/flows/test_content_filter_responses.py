@@ -15,14 +15,13 @@ import pytest
 from openai.types.responses import Response
 
 from serving import Served, serving
-from smalt.core.settings import (
+from smalt.core.content_filter_settings import (
     AnswerPolicySettings,
     ContentFilterSettings,
     ContentPolicySettings,
-    DeploymentSettings,
     PromptPolicySettings,
-    Settings,
 )
+from smalt.core.settings import DeploymentSettings, Settings
 from smalt.schemas.vocabulary import check_answer
 
 MOUNTS = {"/v1": "", "/openai/v1": "", "/openai": "?api-version=2025-04-01-preview"}

@@ -12,7 +12,8 @@ import mongo_service
 import search_services
 from search_services import KEY, SearchService
 from serving import Served, serving
-from smalt.core.settings import ContentFilterSettings, DeploymentSettings, RetrievalSettings, Settings
+from smalt.core.content_filter_settings import ContentFilterSettings
+from smalt.core.settings import DeploymentSettings, RetrievalSettings, Settings
 from smalt.schemas.vocabulary import check_answer
 from told_model import ToldModel, told_model
 

@@ -15,7 +15,8 @@ import pytest
 import webvtt
 
 from serving import Served, serving
-from smalt.core.settings import ContentFilterSettings, Settings
+from smalt.core.content_filter_settings import ContentFilterSettings
+from smalt.core.settings import Settings
 from smalt.engines.audio import Recording, TranscriptEnd, TranscriptEvent, TranscriptSegment
 
 SAID = "Call me Ishmael. Some years ago, never mind how long precisely, I thought I would sail about a little."

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from smalt.core.errors import InvalidRequest
-from smalt.core.settings import (
+from smalt.core.content_filter_settings import (
     AnswerPolicySettings,
     ContentFilterSettings,
     ContentPolicySettings,
@@ -14,6 +13,7 @@ from smalt.core.settings import (
     PromptPolicySettings,
     Severity,
 )
+from smalt.core.errors import InvalidRequest
 from smalt.engines.protocols import Deployment
 
 DEFAULT: Final = "default"

@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Sequence
 
+from smalt.core.content_filter_settings import ContentFilterSettings
 from smalt.core.errors import InvalidRequest, ModelNotFound
-from smalt.core.settings import ContentFilterSettings
 from smalt.engines.protocols import Deployment
 from smalt.models import Models
 from smalt.safety.blocklists import LiveBlocklists

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from smalt.core.content_filter_settings import Detection, Severity
 from smalt.core.errors import ApiError
-from smalt.core.settings import Detection, Severity
 
 Results = dict[str, Any]
 

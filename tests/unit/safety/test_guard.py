@@ -4,8 +4,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from smalt.core.content_filter_settings import ContentFilterSettings, ContentPolicySettings
 from smalt.core.errors import EngineFailed, InvalidRequest, NotInstalled, Unavailable
-from smalt.core.settings import ContentFilterSettings, ContentPolicySettings
 from smalt.engines.protocols import ChatDelta, Deployment
 from smalt.safety.guard import PIECE, Guard, NoVerdict, read_verdict
 from smalt.safety.judging import Answer, Judge

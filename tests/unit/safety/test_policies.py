@@ -2,8 +2,8 @@
 
 import pytest
 
+from smalt.core.content_filter_settings import ContentFilterSettings
 from smalt.core.errors import InvalidRequest
-from smalt.core.settings import ContentFilterSettings
 from smalt.engines.protocols import Deployment
 from smalt.safety.policies import Policies
 

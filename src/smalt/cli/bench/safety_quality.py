@@ -9,7 +9,7 @@ from smalt.api.moderating import CATEGORIES, flag_threshold
 from smalt.cli.bench.pairs import spread
 from smalt.cli.bench.report import Report, at_least, at_most
 from smalt.cli.bench.safety_measures import Quality, Sample, benign, held_out, quality, share
-from smalt.core.settings import ContentFilterSettings
+from smalt.core.content_filter_settings import ContentFilterSettings
 from smalt.engines.protocols import Scores
 from smalt.safety import results
 from smalt.safety.policies import DEFAULT, Policies, Side

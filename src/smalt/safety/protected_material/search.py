@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from smalt.core.settings import Detection
+from smalt.core.content_filter_settings import Detection
 from smalt.safety import results
 from smalt.safety.protected_material.fingerprints import GRAINS, REPEATED, Grain, Token, fingerprints
 from smalt.store.protected_material import Kind, Occurrence, ProtectedMaterials

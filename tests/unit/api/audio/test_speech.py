@@ -12,7 +12,8 @@ import pytest
 
 from serving import Served, serving
 from smalt.api.audio.speech import SpeechTally, utterance_of
-from smalt.core.settings import ContentFilterSettings, Settings
+from smalt.core.content_filter_settings import ContentFilterSettings
+from smalt.core.settings import Settings
 from smalt.engines.audio import SpeechAudio, SpeechEnd, SpeechEvent, Utterance
 from smalt.engines.protocols import Deployment, Serving
 from smalt.http.call import Call
