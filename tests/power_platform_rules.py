@@ -8,24 +8,27 @@ from typing import Any
 
 FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "reference/power-platform/facts.json").read_text())
 METHODS = ("get", "put", "post", "delete", "patch")
+PLAIN = {"string", "number", "integer", "boolean", "array"}
 Json = dict[str, Any]
 
 
 def check_definition(document: Json) -> None:
     assert re.match(FACTS["host"], document["host"])
-    _check_extensions(document, "document")
+    assert document["basePath"].startswith("/")
+    _check_keys(document, "document")
     _check_extensions(document["info"], "info")
-    names = [operation["operationId"] for _, operation in _operations(document)]
+    names = [operation["operationId"] for _, operation in operations_of(document)]
     assert len(names) == len(set(names))
-    for path, operation in _operations(document):
-        _check_extensions(operation, "operation")
+    for path, operation in operations_of(document):
+        _check_keys(operation, "operation")
         assert operation.get("x-ms-visibility", "important") in FACTS["visibilities"]
         places = re.findall(r"\{([^}]+)\}", path)
         assert places == [each["name"] for each in operation["parameters"] if each["in"] == "path"]
         for parameter in operation["parameters"]:
             _check_parameter(parameter, names)
         for answer in operation["responses"].values():
-            _check_schema(answer["schema"], document, names)
+            _check_keys(answer, "response")
+            _check_schema(answer.get("schema", {}), document, names)
     for schema in document.get("definitions", {}).values():
         _check_schema(schema, document, names)
 
@@ -43,11 +46,16 @@ def check_properties(content: Json) -> None:
         _check_policy(policy)
 
 
-def _operations(document: Json) -> Iterator[tuple[str, Json]]:
+def operations_of(document: Json) -> Iterator[tuple[str, Json]]:
     for path, item in document["paths"].items():
         assert set(item) <= set(METHODS)
         for operation in item.values():
             yield path, operation
+
+
+def _check_keys(value: Json, kind: str, extensions: str = "") -> None:
+    _check_extensions(value, extensions or kind)
+    assert {name for name in value if not name.startswith("x-")} <= set(FACTS[kind])
 
 
 def _check_extensions(value: Json, kind: str) -> None:
@@ -55,14 +63,18 @@ def _check_extensions(value: Json, kind: str) -> None:
 
 
 def _check_parameter(parameter: Json, names: list[str]) -> None:
-    _check_extensions(parameter, "path" if parameter["in"] == "path" else "parameter")
-    if parameter["in"] == "body":
+    place = parameter["in"]
+    if place == "body":
+        _check_keys(parameter, "body")
         _check_schema(parameter["schema"], {}, names)
         return
-    assert parameter["type"] in {"string", "number", "integer", "boolean", "array"} or (
-        parameter["type"] == "file" and parameter["in"] == "formData"
-    )
+    _check_keys(parameter, "parameter", extensions=place)
+    assert parameter["type"] in (PLAIN | {"file"} if place == "formData" else PLAIN)
+    assert parameter["required"] or place != "path"
     assert parameter.get("format", "int32") in FACTS["formats"]
+    assert parameter.get("collectionFormat", "csv") in FACTS["collection_formats"]
+    assert parameter.get("x-ms-url-encoding", "single") in FACTS["url_encodings"]
+    assert parameter.get("items", {"type": "string"})["type"] in PLAIN
     _check_told(parameter, names)
 
 
@@ -74,6 +86,7 @@ def _check_schema(schema: Json, document: Json, names: list[str]) -> None:
     _check_extensions(schema, "schema")
     unknown = {name for name in schema if not name.startswith("x-")} - set(FACTS["schema_keywords"])
     assert not unknown
+    assert schema.get("type") != "file"
     assert schema.get("format", "int32") in FACTS["formats"]
     properties = schema.get("properties", {})
     assert set(schema.get("required", [])) <= set(properties)
@@ -88,6 +101,9 @@ def _check_told(value: Json, names: list[str]) -> None:
         if extension in value:
             assert set(value[extension]) <= set(FACTS[fact])
             assert value[extension]["operationId"] in names
+    for given in value.get("x-ms-dynamic-list", {}).get("parameters", {}).values():
+        assert len(given) == 1
+        assert set(given) <= {"value", "parameterReference"}
 
 
 def _parameter_sets(properties: Json) -> Iterator[Json]:
@@ -100,7 +116,17 @@ def _parameter_sets(properties: Json) -> Iterator[Json]:
     for each in sets["values"]:
         assert set(each) == {"name", "uiDefinition", "parameters"}
         assert set(each["uiDefinition"]) <= set(FACTS["set_ui_definition"])
+        for parameter in each["parameters"].values():
+            _check_in_a_set(parameter)
         yield each["parameters"]
+
+
+def _check_in_a_set(parameter: Json) -> None:
+    """The documentation of several kinds of connection asks for more than the schema."""
+    told = parameter["uiDefinition"]
+    assert told["constraints"]["required"] in {"true", "false"}
+    if parameter["type"] != "oauthSetting":
+        assert told["schema"] == {"type": parameter["type"], "description": told["description"]}
 
 
 def _check_connection_parameter(parameter: Json) -> None:
@@ -112,6 +138,7 @@ def _check_connection_parameter(parameter: Json) -> None:
         assert set(parameter) <= set(FACTS["plain_parameter"])
     ui = parameter["uiDefinition"]
     assert set(ui) <= set(FACTS["ui_definition"])
+    assert set(ui.get("schema", {})) <= set(FACTS["ui_schema"])
     kinds = {"boolean": bool, "string": str, "integer": int}
     for name, value in ui.get("constraints", {}).items():
         assert type(value) is kinds[FACTS["constraints"][name]]
@@ -135,3 +162,4 @@ def _check_policy(policy: Json) -> None:
     names = {name.removeprefix("x-ms-apimTemplateParameter.") for name in given}
     assert set(facts["required"]) <= names <= {*facts["required"], *facts["optional"]}
     assert given.get("x-ms-apimTemplateParameter.existsAction", "skip") in FACTS["exists_actions"]
+    assert given.get("x-ms-apimTemplateParameter.httpMethod", "GET") in FACTS["http_methods"]

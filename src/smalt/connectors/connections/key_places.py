@@ -8,6 +8,7 @@ from binascii import Error as NotBase64
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 FILE_NAME = "connections.key"
 KEYRING_SERVICE = "smalt"
 KEYRING_USER = "connections"
+KEYRING_EXTRA = "pip install 'smalt[keyring]'"
 OTHERS = 0o077
 
 
@@ -92,7 +94,10 @@ class Keyring:
         made = _encoded(secrets.token_bytes(KEY_BYTES)).decode()
         self._ask("set_password", KEYRING_SERVICE, KEYRING_USER, made)
         # Some keyrings take everything and keep nothing.
-        return self.read()
+        kept = self.read()
+        if kept is None and _is_installed():
+            logger.warning("the system's keyring cannot keep the key of stored secrets; a key file does, if allowed")
+        return kept
 
     def _ask(self, question: str, *words: str) -> Any:
         try:
@@ -142,13 +147,20 @@ def key_places(settings: Settings) -> KeyPlaces:
         case "file":
             return KeyPlaces([KeyFile(file)], back)
         case "keyring":
-            return KeyPlaces(
-                [Keyring()],
-                "Unlock the system's keyring (pip install keyring, if it is missing), or set connectors.secrets to "
-                '"file".',
-            )
+            unlock = f"Unlock the system's keyring{_if_missing()}"
+            return KeyPlaces([Keyring()], f'{unlock}, or set connectors.secrets to "file".')
         case "auto":
-            return KeyPlaces([KeyFile(file), Keyring()], f"{back} Or unlock the system's keyring, if it was there.")
+            unlock = f"Or unlock the system's keyring, if it was there{_if_missing()}"
+            return KeyPlaces([KeyFile(file), Keyring()], f"{back} {unlock}.")
+
+
+def _is_installed() -> bool:
+    """Whether there is a package keyring, which may still find no keyring that works."""
+    return find_spec("keyring") is not None
+
+
+def _if_missing() -> str:
+    return "" if _is_installed() else f" (its Python package is missing: {KEYRING_EXTRA})"
 
 
 def _encoded(key: bytes) -> bytes:

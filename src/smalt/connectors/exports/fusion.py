@@ -148,7 +148,7 @@ def _add_module(
 ) -> dict[str, Any]:
     is_custom = any(parameter.place == "custom" for parameter in action.parameters)
     requests = [_request(call) for call in made] or [_custom_request(destination)]
-    result = result_of(action, action.operations, is_cloud=destination.is_cloud)
+    result = result_of(action, is_cloud=destination.is_cloud)
     content: dict[str, Content] = {
         "communication": requests[0] if len(requests) == 1 else requests,
         "static-params": [],

@@ -13,6 +13,16 @@ SECURITY: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key of the server, or an Entra ID token."},
     "api-key": {"type": "apiKey", "in": "header", "name": "api-key", "description": "A key of the server."},
 }
+ERROR: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {name: {"type": ["string", "null"]} for name in ("message", "type", "param", "code")},
+        }
+    },
+}
+"""What every failure answers with, which a Swagger document for Power Platform may not say."""
 
 
 def openapi(connectors: Sequence[Connector], url: str = LOCAL) -> dict[str, Any]:
@@ -56,7 +66,7 @@ def _operation(connector: Connector, operation: dict[str, Any]) -> dict[str, Any
         "responses": {
             status: {
                 "description": answer["description"],
-                "content": {JSON: {"schema": _schema(answer["schema"], connector.name)}},
+                "content": {JSON: {"schema": _schema(answer.get("schema", ERROR), connector.name)}},
             }
             for status, answer in operation["responses"].items()
         },

@@ -49,7 +49,9 @@ def _sets(kinds: Sequence[ConnectionKind], destination: Destination) -> dict[str
             {
                 "name": kind.name,
                 "uiDefinition": _ui_of_kind(kind),
-                "parameters": _parameters(kind, destination),
+                "parameters": {
+                    name: _in_a_set(parameter) for name, parameter in _parameters(kind, destination).items()
+                },
             }
             for kind in kinds
         ],
@@ -90,6 +92,14 @@ def _parameter(field: ConnectionField, index: int) -> dict[str, Any]:
     }
 
 
+def _in_a_set(parameter: dict[str, Any]) -> dict[str, Any]:
+    """The parameter as those must be that are asked for once a kind is chosen: there the help lies within a schema."""
+    told = parameter["uiDefinition"]
+    if parameter["type"] in {"string", "securestring"}:
+        told = {**told, "schema": {"type": parameter["type"], "description": told["description"]}}
+    return {**parameter, "uiDefinition": told}
+
+
 def _sign_in(kind: ConnectionKind, destination: Destination) -> dict[str, Any]:
     cloud = kind.token_scope.removesuffix("/.default")
     resource = cloud if destination.is_cloud else f"{destination.scheme}://{destination.host}"
@@ -107,7 +117,11 @@ def _sign_in(kind: ConnectionKind, destination: Destination) -> dict[str, Any]:
             },
             "properties": {"IsFirstParty": "False"},
         },
-        "uiDefinition": {"displayName": "Sign in", "description": "Sign in with Microsoft Entra ID."},
+        "uiDefinition": {
+            "displayName": "Sign in",
+            "description": "Sign in with Microsoft Entra ID.",
+            "constraints": {"required": "true"},
+        },
     }
 
 

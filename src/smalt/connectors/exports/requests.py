@@ -1,6 +1,6 @@
 """The schemas of requests: fields side by side, or in the shape of the service's own request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from smalt.connectors.containers import REQUIRED
@@ -14,11 +14,25 @@ ACCESS: Final[Schema] = {
         "type": "object",
         "x-ms-summary": "Authentication",
         "description": "Who asks the search service.",
-        "properties": {"type": {"type": "string", "default": "api_key"}, "key": {"type": "string"}},
+        "properties": {
+            "type": {
+                "type": "string",
+                "default": "api_key",
+                "x-ms-summary": "Type",
+                "description": "How it is proved: `api_key` for a key.",
+            },
+            "key": {"type": "string", "x-ms-summary": "Key", "description": "A key of the search service."},
+        },
     },
 }
 """What a data source needs where no Smalt adds it: a service takes it from the request alone."""
-TITLES: Final = {"data_sources": "Data sources", "dataSources": "Data sources", "messages": "Messages"}
+SOURCES: Final[Schema] = {"x-ms-summary": "Data sources", "description": "What the answer is searched for in."}
+LISTS: Final[Mapping[str, Schema]] = {
+    "data_sources": SOURCES,
+    "dataSources": SOURCES,
+    "messages": {"x-ms-summary": "Messages", "description": "The conversation so far, the oldest message first."},
+}
+"""What is said about lists of which the documents have the fields alone."""
 
 
 def body_schema(connector: Connector, call: ExportedCall) -> Schema:
@@ -107,8 +121,7 @@ def _put(schema: Schema, path: Sequence[str], way: Sequence[str], parameter: Par
 
 
 def _container(name: str, *, is_list: bool) -> Schema:
-    title = TITLES.get(name, name)
-    return {"type": "array", "x-ms-summary": title, "items": {"type": "object"}} if is_list else {"type": "object"}
+    return {"type": "array", **LISTS[name], "items": {"type": "object"}} if is_list else {"type": "object"}
 
 
 def _add_access(schema: Schema) -> None:

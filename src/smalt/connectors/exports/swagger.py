@@ -13,20 +13,8 @@ from smalt.connectors.exports.types import Schema, schema_of
 VERSION: Final = "1.0"
 JSON: Final = "application/json"
 FORM: Final = "multipart/form-data"
-ERROR: Final[Schema] = {
-    "description": "The request failed; `error.message` says why and what to do.",
-    "schema": {
-        "type": "object",
-        "properties": {
-            "error": {
-                "type": "object",
-                "properties": {
-                    name: {"type": "string", "x-nullable": True} for name in ("message", "type", "param", "code")
-                },
-            }
-        },
-    },
-}
+FAILED: Final[Schema] = {"description": "The request failed; `error.message` says why and what to do."}
+"""Without a schema: Power Platform takes one on expected answers alone."""
 AS_JSON: Final = {"array": "As a JSON list.", "object": "As a JSON object."}
 """What forms and queries have no types for."""
 
@@ -92,9 +80,10 @@ def _operation(connector: Connector, call: ExportedCall) -> dict[str, Any]:
         operation["consumes"] = [FORM]
     schema = _answer(connector, call)
     if schema.get("format") == "binary":
-        operation["produces"] = ["application/octet-stream", JSON]
+        # Power Platform knows no MIME type that would be true of it.
+        operation["produces"] = []
     operation["parameters"] = list(_parameters(connector, call))
-    operation["responses"] = {"200": {"description": "What came of it.", "schema": schema}, "default": ERROR}
+    operation["responses"] = {"200": {"description": "What came of it.", "schema": schema}, "default": FAILED}
     return operation
 
 

@@ -23,6 +23,7 @@ FORGETFUL = """
 def get_password(service, user): return None
 def set_password(service, user, password): pass
 """
+MISSING = "import sys; sys.modules['keyring'] = None"
 SEAL = """
 import sys
 from smalt.connectors.connections.key_places import key_places
@@ -39,13 +40,14 @@ except ApiError as error:
 
 @pytest.fixture
 def seal(tmp_path):
-    """What becomes of a key in a process that has this package keyring."""
+    """What becomes of a key in a process that has this package keyring, or none; what it warns of is in `warned`."""
 
     def seal(package, place="auto"):
-        (tmp_path / "keyring.py").write_text(package)
-        script = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{SEAL}"
-        command = [sys.executable, "-c", script, str(tmp_path / "data"), place]
+        (tmp_path / "keyring.py").write_text(package or "")
+        begin = f"sys.path.insert(0, {str(tmp_path)!r})" if package else MISSING
+        command = [sys.executable, "-c", f"import sys; {begin}\n{SEAL}", str(tmp_path / "data"), place]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
+        seal.warned = done.stderr
         return done.stdout.strip()
 
     return seal
@@ -68,7 +70,9 @@ def test_a_keyring_that_works_keeps_the_key_and_no_file_is_made(seal, tmp_path):
 def test_without_a_keyring_that_works_the_key_is_in_a_file(seal, tmp_path, package):
     first = seal(package)
     assert first.endswith(" True")
+    assert "the system's keyring cannot keep the key" in seal.warned
     assert seal(package) == first
+    assert not seal.warned, "said once, when the file is made"
     assert (tmp_path / "data" / "connections.key").stat().st_mode & 0o777 == 0o600
     assert seal(KEEPING) == first, "a file that is there goes on being used"
     assert kept_in(tmp_path) == {}
@@ -79,4 +83,14 @@ def test_the_settings_may_insist_on_either(seal, tmp_path):
     assert kept_in(tmp_path) == {}
     assert seal(KEEPING, "keyring").endswith(" True")
     assert list(kept_in(tmp_path)) == ["smalt/connections"]
-    assert "no place for the key" in seal(LOCKED, "keyring")
+    told = seal(LOCKED, "keyring")
+    assert "no place for the key" in told
+    assert "pip install" not in told
+
+
+def test_without_the_package_the_key_is_in_a_file_and_who_insists_is_told_what_to_install(seal, tmp_path):
+    assert seal(None).endswith(" True")
+    assert not seal.warned
+    assert (tmp_path / "data" / "connections.key").exists()
+    told = seal(None, "keyring")
+    assert "pip install 'smalt[keyring]'" in told

@@ -12,12 +12,14 @@ from openapi_spec_validator import OpenAPIV2SpecValidator
 from connector_samples import SAMPLES
 from exported_swagger import ImportedOperation, as_json_schema, built, operations
 from power_platform_rules import FACTS, check_definition, check_properties
+from power_platform_validator import check_validator
 from smalt.connectors.calls import make_call
 from smalt.connectors.definitions.registry import NAMES, connector
 from smalt.connectors.definitions.vocabulary import Action, Parameter
 from smalt.connectors.exchange import FileValue
 from smalt.connectors.exports.calls import calls, camel
 from smalt.connectors.exports.destination import Destination, in_the_cloud, on_smalt
+from smalt.connectors.exports.openapi import openapi
 from smalt.connectors.exports.power_platform import power_platform
 from smalt.connectors.exports.properties import SEARCH_HEADERS
 from smalt.connectors.exports.swagger import swagger
@@ -66,6 +68,7 @@ def test_the_files_are_valid(name: str, place: str):
     files: Any = power_platform(connector(name), destination(name, place))
     OpenAPIV2SpecValidator(files["apiDefinition.swagger.json"]).validate()
     check_definition(files["apiDefinition.swagger.json"])
+    check_validator(files["apiDefinition.swagger.json"])
     check_properties(files["apiProperties.json"])
     assert set(files["settings.json"]) <= set(FACTS["settings"])
     for key in ("apiProperties", "apiDefinition", "icon"):
@@ -166,6 +169,35 @@ def test_models_are_chosen_from_the_list_of_models():
     assert model["x-ms-dynamic-list"]["parameters"] == {"operation": {"value": "list_models"}}
 
 
+def test_failures_have_no_schema_in_swagger_and_one_in_openapi():
+    told = operation_of("openai-gpt", "CreateEmbedding").told["responses"]
+    assert set(told["default"]) == {"description"}
+    openapi_told = openapi([connector("openai-gpt")])["paths"]["/connectors/openai-gpt/embeddings"]["post"]["responses"]
+    error = openapi_told["default"]["content"]["application/json"]["schema"]["properties"]["error"]
+    assert set(error["properties"]) == {"message", "type", "param", "code"}
+
+
+def test_a_service_may_answer_otherwise_than_the_document_says():
+    answer = operation_of("openai-gpt", "CreateCompletion", "cloud").told["responses"]["200"]["schema"]
+    choice = answer["properties"]["choices"]["items"]["properties"]
+    assert (choice["text"]["type"], "type" in choice["logprobs"]) == ("string", False)
+    schema = as_json_schema(answer)
+    Draft4Validator(schema).validate({"choices": [{"text": "a", "logprobs": {"tokens": ["a"]}}]})
+    Draft4Validator(schema).validate({"choices": None})
+    flattened = operation_of("openai-gpt", "CreateCompletion").told["responses"]["200"]["schema"]
+    inner = flattened["properties"]["result"]["properties"]["choices"]["items"]["properties"]
+    assert inner["logprobs"]["type"] == "string"
+
+
+def test_results_have_fields_even_where_the_document_names_none():
+    assert {"data", "id", "$content"} <= set(_answer_of("fusion-openai", "ManageFiles"))
+    assert {"choices", "usage"} <= set(_answer_of("fusion-openai", "CreateChatCompletion"))
+    assert _answer_of("fusion-openai", "DeleteFile", "cloud") == ["id", "object", "deleted"]
+    content = operation_of("fusion-openai", "RetrieveFileContent", "cloud").told
+    assert content["responses"]["200"]["schema"] == {"type": "string", "format": "binary"}
+    assert content["produces"] == []
+
+
 def test_what_people_need_first_comes_first_and_what_is_old_or_hidden_last():
     [body] = operation_of("fusion-openai", "CreateChatCompletion").parameters("body")
     fields = body["schema"]["properties"]
@@ -239,6 +271,10 @@ def test_the_icon_is_a_png_of_the_largest_size_on_the_brand_colour():
     assert lines[1:4] == bytes.fromhex("0047ab")
     assert len({lines[place : place + 3] for place in range(1, 230 * 3, 3)}) == 1
     assert len(content) < 2**20
+
+
+def _answer_of(name: str, asked: str, place: str = "smalt") -> list[str]:
+    return list(operation_of(name, asked, place).told["responses"]["200"]["schema"]["properties"])
 
 
 def _fields(operation: ImportedOperation) -> list[Json]:
