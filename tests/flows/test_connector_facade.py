@@ -203,6 +203,16 @@ def test_a_fusion_module_has_its_own_path(client: httpx2.Client, spoken: bytes):
     assert heard["text"] == "Call me Ishmael."
 
 
+def test_a_field_that_comes_twice_is_a_list(client: httpx2.Client, spoken: bytes):
+    form = {"operation": "create_transcription", "model": "echo", "response_format": "verbose_json"}
+    times = {"timestamp_granularities": ["word", "segment"]}
+    files = {"file": ("said.wav", spoken, "audio/wav")}
+    heard = client.post("fusion-openai/manage_audio", data=form | times, files=files).json()
+    assert heard.keys() >= {"words", "segments"}
+    twice = client.post("fusion-openai/manage_audio", data=form | {"model": ["echo", "echo"]}, files=files)
+    assert (twice.status_code, twice.json()["error"]["param"]) == (400, "model")
+
+
 def test_connectors_are_listed_and_described(client: httpx2.Client, echo_server: Served):
     names = [one["name"] for one in client.get(f"{echo_server.url}/connectors").json()["data"]]
     assert set(names) == {"openai-gpt", "fusion-openai", *AZURE}
@@ -250,6 +260,7 @@ def test_what_is_not_there_is_said(client: httpx2.Client, method: str, path: str
         ({"json": {"role": "user", "content": "Hi"}}, 400, "model"),
         ({"json": {**SAID, "temperature": "warm"}}, 400, "temperature"),
         ({"json": {**SAID, "temperature": 9}}, 400, "temperature"),
+        ({"json": {**SAID, "temperature": "1" + 23 * "0"}}, 400, "temperature"),
         ({"json": {**SAID, "model": "nobody"}}, 404, None),
         ({"json": ["Hi"]}, 400, None),
         ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, None),

@@ -1,5 +1,6 @@
 """`smalt connectors` as a person types it, against a served echo: once, and for every row of a table."""
 
+import asyncio
 import csv
 import json
 import sqlite3
@@ -14,7 +15,11 @@ from loopback import web_service
 from serving import serving
 from smalt.cli.claiming import claiming
 from smalt.cli.commands import app
+from smalt.cli.opening import open_database
+from smalt.connectors.runs.reaching import with_key
 from smalt.core.settings import DeploymentSettings, Settings
+from smalt.jobs.queue import JobQueue
+from smalt.store.connector_runs import ConnectorRuns, NewRow, StoredRun
 
 SETTINGS = """
 data_dir = "{data_dir}"
@@ -95,10 +100,12 @@ def test_an_action_answers_with_what_the_server_said(smalt, data_dir):
 
 
 def test_results_are_shown_for_a_person_and_again_later(smalt):
-    assert "Say it back" in smalt(*COMPLETE, "--param", "prompt=Say it back").stdout
+    told = smalt(*COMPLETE, "--param", "prompt=Say it back \x1b[2J").stdout
+    assert "Say it back" in told
+    assert "\x1b" not in told
     run_id = newest(smalt)["id"]
     again = json.loads(smalt("results", run_id[:12], "--json").stdout)
-    assert again["first_completion"] == "Say it back"
+    assert again["first_completion"] == "Say it back \x1b[2J"
     smalt("forget", run_id)
     assert "no run" in smalt_error(smalt, "results", run_id)
 
@@ -178,6 +185,12 @@ def test_json_lines_hand_whole_objects_on_and_a_broken_line_fails_alone(smalt, t
     assert "needs 'role'" in third["error"]
 
 
+def test_rows_are_told_as_lines_of_json_where_that_is_asked_for(smalt, tmp_path):
+    (tmp_path / "rows.csv").write_text("prompt\nOne\nTwo\n")
+    lines = smalt(*COMPLETE, "--each", "rows.csv", "--json").stdout.splitlines()
+    assert [json.loads(line)["first_completion"] for line in lines] == ["One", "Two"]
+
+
 def test_columns_with_parameters_names_need_no_map(smalt, tmp_path):
     (tmp_path / "rows.csv").write_text("prompt,status\nHello,mine\n")
     smalt(*COMPLETE, "--each", "rows.csv", "--out", "out.csv")
@@ -197,20 +210,40 @@ def test_failed_rows_are_tried_again_when_that_is_asked_for_and_the_others_are_l
     assert [row["text"] for row in read_csv(tmp_path / "heard.csv")] == ["Late"]
 
 
+def test_a_run_goes_on_with_the_key_that_it_was_begun_with(smalt, server, monkeypatch):
+    settings = server.app.state.settings
+    step = {"connector": "openai-gpt", "action": "create_completion", "given": {"model": "echo", "prompt": "Hi"}}
+    begun = StoredRun(
+        id="run_begun", connector=step["connector"], action=step["action"], step=step, connection_id="local",
+        url=server.url, output={}, created_at=1,
+    )  # fmt: skip
+
+    async def begin():
+        async with open_database(settings) as database:
+            run = with_key(settings, begun, server.key)
+            await ConnectorRuns(database, JobQueue()).add(run, [NewRow({})])
+
+    asyncio.run(begin())
+    monkeypatch.setenv("SMALT_API_KEY", "a key of another server")
+    assert json.loads(smalt("resume", "run_begun", "--json").stdout)["first_completion"] == "Hi"
+
+
 def test_an_error_of_the_service_is_told_with_its_message(smalt):
     words = ("run", "openai-gpt", "create_completion", "--param", "model=none", "--param", "prompt=Hi")
     assert "none" in smalt(*words, exit_code=1).stderr
     assert newest(smalt)["rows"] == {"failed": 1}
 
 
-def test_what_another_server_answers_does_not_pass_for_a_smalt(smalt):
+@pytest.mark.parametrize("is_named", [True, False])
+def test_what_another_server_answers_does_not_pass_for_a_smalt(smalt, monkeypatch, is_named):
     async def answer(_request):
         from aiohttp import web
 
         return web.json_response({"hello": "world"})
 
     with web_service(answer) as url:
-        place = ("--connection", "local", "--url", url)
+        place = ("--connection", "local", *(("--url", url) if is_named else ()))
+        monkeypatch.setenv("SMALT_SERVER__PORT", url.rpartition(":")[2])
         assert "No Smalt answers" in smalt(*COMPLETE, "--param", "prompt=Hi", *place, exit_code=2).stderr
 
 
@@ -229,9 +262,14 @@ def test_what_another_server_answers_does_not_pass_for_a_smalt(smalt):
         (["--each", "rows.csv", "--map", "prompt={{subject}}", "--out", "out.doc"], "no format"),
         (["--each", "rows.csv", "--map", "prompt={{subject}}", "--out", "rows.csv"], "another name"),
         (["--each", "rows.csv", "--map", "prompt={{subject}}", "--out", "no/out.csv"], "no folder"),
+        (["--param", "prompt=a", "--out", "."], "is a folder"),
+        (["--param", "prompt=a", "--files", "rows.csv"], "is a file"),
         (["--each", "none.csv", "--map", "prompt={{subject}}"], "cannot be read"),
         (["--each", "rows.csv", "--map", "prompt={{subject}}", "--sheet", "One"], "no sheets"),
         (["--param", "prompt=a", "--connection", "none"], "no connection 'none'"),
+        (["--param", "prompt=a", "--connection", "mine", "--url", "http://127.0.0.1:1"], "Keep one of them"),
+        (["--param", "prompt=\udcff"], "not UTF-8"),
+        (["--each", "rows.csv", "--map", "prompt={{subject}}", "--files", "sounds"], "--out FILE or --json"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -106,13 +106,13 @@ async def check_place(place: Place, run: "StoredRun") -> None:
 
     from smalt.connectors.connections.probing import looks_like_smalt
 
-    if place.url is None or run.url is None:
+    if run.url is None:
         return
     async with ClientSession() as session:
         if await looks_like_smalt(session, run.url) is False:
             refuse(
                 f"No Smalt answers at {run.url}. For another server, add a connection: smalt connections add NAME "
-                f"--connector {run.connector} --base-url {place.url}"
+                f"--connector {run.connector} --base-url {place.url or run.url}"
             )
 
 
@@ -128,9 +128,19 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             refuse(f"{option} is written NAME=VALUE; '{text}' has no name and equals sign.")
+        if not _is_text(text):
+            refuse(f"{option} gives '{name}' bytes that are not UTF-8. Put them into a file, and give @PATH.")
         if name in pairs:
             refuse(
                 f"{option} gives '{name}' twice. Keep one; a list is written as JSON, such as {name}='[\"a\", \"b\"]'."
             )
         pairs[name] = value
     return pairs
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Completes the names of connectors, actions, parameters, connections and runs in a shell."""
+"""Completes the names of connectors, actions and parameters in a shell."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,7 @@
 """Shows and writes what runs brought."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 PAGE = 200
 LONGEST_CELL = 2000
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 async def write_output(database: "Database", run: "StoredRun", output: Output) -> None:
@@ -53,7 +55,7 @@ async def show_single(database: "Database", run: "StoredRun", output: Output, *,
 
     (row,) = await ended_rows(database, run.id, -1, 1)
     if row.result is None:
-        typer.echo(f"smalt: {row.error or 'The call has not been made yet.'}", err=True)
+        typer.echo(f"smalt: {_harmless(row.error or 'The call has not been made yet.')}", err=True)
         if row.status != "failed":
             typer.echo(f"Go on with: smalt connectors resume {run.id}", err=True)
         raise typer.Exit(1)
@@ -111,8 +113,13 @@ def _show(result: dict[str, Any]) -> None:
 def _cell(value: Any) -> str:
     import orjson
 
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    text = _harmless(value if isinstance(value, str) else orjson.dumps(value).decode())
     return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}… (--json shows all)"
+
+
+def _harmless(text: str) -> str:
+    """What a service wrote, without what would give commands to a terminal."""
+    return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _rows(database: "Database", run_id: str, loop: asyncio.AbstractEventLoop) -> "Iterator[EndedRow]":

@@ -1,6 +1,7 @@
 """`smalt connectors run`: an action, once or for every row of a table."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ import typer
 
 from smalt.cli.connectors_asking import LOCAL, Output, Place, asked_step, check_place, mapped, new_run
 from smalt.cli.connectors_completion import complete_action, complete_connector, complete_parameter
-from smalt.cli.connectors_results import show_single, summary, write_output
+from smalt.cli.connectors_results import print_lines, show_single, summary, write_output
 from smalt.cli.opening import open_database
 from smalt.cli.options import KEY_VARIABLE, ConfigOption, JsonOption, read_settings, refuse
 
@@ -68,18 +69,32 @@ def run(  # noqa: PLR0913 - every option is an argument
     settings = read_settings(config)
     step = asked_step(connector, action, param or [], template or [])
     place, output = Place(connection=connection, url=url, key=key), Output(out=out, files=files)
-    if out is not None and not out.absolute().parent.is_dir():
-        refuse(f"There is no folder {out.absolute().parent} for {out.name}.")
+    if url is not None and connection != LOCAL:
+        refuse(f"--url says which server `local` is, and --connection names '{connection}'. Keep one of them.")
+    _check_output(output)
     if each is None:
         if step.mapping or sheet is not None:
             refuse("--map and --sheet go with --each FILE, whose rows they are about.")
         step.check({})
         asyncio.run(_once(settings, new_run(settings, step, place, output, 1), place, output, json=json))
         return
+    if files is not None and out is None and not json:
+        refuse("With --each, --files goes with --out FILE or --json, which tell the files of each row.")
     table = _table(each, sheet, out)
     step = mapped(step, table)
     asked = new_run(settings, step, place, output, concurrency)
-    raise typer.Exit(asyncio.run(_for_each(settings, asked, place, output, each, table)))
+    raise typer.Exit(asyncio.run(_for_each(settings, asked, place, output, each, table, json=json)))
+
+
+def _check_output(output: Output) -> None:
+    """Refuse what cannot be written before a call is paid for."""
+    out, files = output.out, output.files
+    if out is not None and not out.absolute().parent.is_dir():
+        refuse(f"There is no folder {out.absolute().parent} for {out.name}.")
+    if out is not None and out.is_dir():
+        refuse(f"--out {out} is a folder. Name a file in it.")
+    if files is not None and files.exists() and not files.is_dir():
+        refuse(f"--files {files} is a file. Name a folder.")
 
 
 def _table(each: Path, sheet: str | None, out: Path | None) -> "Table":
@@ -101,6 +116,7 @@ async def _once(settings: "Settings", run: "StoredRun", place: Place, output: Ou
     from smalt.connectors.runs.reaching import reaching
     from smalt.connectors.runs.steps import Step
     from smalt.jobs.queue import JobQueue
+    from smalt.store.connector_run_rows import TakenOver
     from smalt.store.connector_runs import ConnectorRuns, NewRow
 
     async with open_database(settings) as database:
@@ -108,13 +124,14 @@ async def _once(settings: "Settings", run: "StoredRun", place: Place, output: Ou
         runs = ConnectorRuns(database, JobQueue())
         await runs.add(run, [NewRow({})])
         async with reaching(settings, database, run, Retries(attempts=4)) as reach:
-            await work_on_rows(Step.of_json(run.step), reach, Journal(database, run), 1)
+            with suppress(TakenOver):  # by `resume`, elsewhere; what it has brought is shown
+                await work_on_rows(Step.of_json(run.step), reach, Journal(database, run), 1)
         await runs.finish(run.id)
         await show_single(database, run, output, json=json)
 
 
 async def _for_each(
-    settings: "Settings", run: "StoredRun", place: Place, output: Output, source: Path, table: "Table"
+    settings: "Settings", run: "StoredRun", place: Place, output: Output, source: Path, table: "Table", *, json: bool
 ) -> int:
     from dataclasses import replace
 
@@ -125,7 +142,10 @@ async def _for_each(
         run = await _placed(settings, database, run, place)
         run = replace(run, job_id=run.id, source=str(source), columns=table.columns)
         await ConnectorRuns(database, JobQueue()).add(run, table.rows)
-        return await follow(settings, database, run.id, output)
+        code = await follow(settings, database, run.id, output)
+        if json:
+            await print_lines(database, run, output.files)
+        return code
 
 
 async def _placed(settings: "Settings", database: "Database", run: "StoredRun", place: Place) -> "StoredRun":

@@ -1,6 +1,7 @@
 """`smalt connectors runs`, `resume`, `results` and `forget`: what was run, how it went, and how it goes on."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -55,7 +56,10 @@ def resume(
         typer.Option("--repeat-interrupted", help="Make calls again of which nobody knows whether they were paid."),
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try rows that failed again.")] = False,
-    key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="An API key of the run's server.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help=f"An API key of the run's server; {KEY_VARIABLE} if absent, when the run has kept none."),
+    ] = None,
     out: OutOption = None,
     files: FilesOption = None,
     json: JsonOption = False,
@@ -69,7 +73,9 @@ def resume(
         from smalt.cli.connectors_run import follow
 
         found = await kept.get(run)
-        await _go_on(settings, kept, found, again, key)
+        # The environment's key may be one of another server than the run's.
+        ours = key if key or found.access else os.environ.get(KEY_VARIABLE)
+        await _go_on(settings, kept, found, again, ours)
         output = _output(found, out, files)
         if found.source is not None:
             return await follow(settings, database, found.id, output)

@@ -39,7 +39,8 @@ async def act(
 
 def _refuse_streams(call: OutgoingCall) -> None:
     body: Any = call.body
-    asked: list[Any] = [call.query.get("stream"), dict(call.fields).get("stream")]
+    given = call.query.get("stream")
+    asked: list[Any] = [*([given] if isinstance(given, str) else given or ()), dict(call.fields).get("stream")]
     if isinstance(body, dict):
         asked.append(body.get("stream"))  # pyright: ignore[reportUnknownMemberType] - any JSON object
     if any(value is True or value == "true" for value in asked):

@@ -12,6 +12,7 @@ from yarl import URL
 from smalt import __version__
 from smalt.connectors.exchange import Answer, OutgoingCall
 from smalt.connectors.forms import multipart
+from smalt.connectors.masking import masked
 from smalt.connectors.refusals import Interrupted
 from smalt.connectors.retrying import Retries, is_worth_another
 from smalt.core.errors import InvalidRequest, UpstreamFailed
@@ -26,6 +27,7 @@ UNSENT: Final = (
     aiohttp.InvalidURL,
 )
 """What ends an attempt before anything of the call went out."""
+OK: Final = range(200, 300)
 BROKEN: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -117,7 +119,8 @@ class HttpCarrier:
     ) -> Answer | UpstreamFailed | Interrupted:
         url = _url(self._target.base_url, call)
         # Credentials first: getting them may take a while, and a turn is to be used at once.
-        signed = {**headers, **{name.lower(): value for name, value in (await self._target.headers()).items()}}
+        credentials = await self._target.headers()
+        signed = {**headers, **{name.lower(): value for name, value in credentials.items()}}
         if self._throttle is not None:
             await self._throttle.turn()
         try:
@@ -133,7 +136,11 @@ class HttpCarrier:
                 middlewares=(_once,),
             ) as response:
                 answered = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status, answered, await response.read())
+                content = await response.read()
+                if response.status not in OK:
+                    # Errors are kept and shown. Latin-1 brings any bytes there and back.
+                    content = masked(content.decode("latin-1"), credentials).encode("latin-1")
+                return Answer(response.status, answered, content)
         except (_Lost, *BROKEN) as error:
             return self._failure(call, error.__cause__ if isinstance(error, _Lost) else error)
 
@@ -169,5 +176,5 @@ def _written(call: OutgoingCall) -> tuple[bytes | None, dict[str, str]]:
 
 
 def _url(base_url: str, call: OutgoingCall) -> URL:
-    query = f"?{urlencode(call.query, quote_via=quote)}" if call.query else ""
+    query = f"?{urlencode(call.query, doseq=True, quote_via=quote)}" if call.query else ""
     return URL(f"{base_url.rstrip('/')}/{call.path.lstrip('/')}{query}", encoded=True)

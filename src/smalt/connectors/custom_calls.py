@@ -1,14 +1,14 @@
 """Writes a call that people put together by hand: path, method, headers, query and body."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
 import orjson
 
 from smalt.connectors.definitions.vocabulary import Connector, Parameter
-from smalt.connectors.exchange import OutgoingCall
+from smalt.connectors.exchange import OutgoingCall, Query
 from smalt.connectors.value_types import parsed_json
 from smalt.core.errors import InvalidRequest
 
@@ -30,21 +30,42 @@ def custom_call(connector: Connector, given: Sequence[tuple[Parameter, Any]]) ->
     return OutgoingCall(
         method=method,
         path=path,
-        query={**query, **_texts(values.get("qs") or {})},
+        query={**query, **_query(values.get("qs") or {})},
         headers=_headers(_texts(values.get("headers") or {})),
         body=_body(values.get("body")),
     )
 
 
-def _place(connector: Connector, url: str) -> tuple[str, dict[str, str]]:
-    parts = urlsplit(url.strip())
-    path = parts.path.lstrip("/")
+def _place(connector: Connector, url: str) -> tuple[str, Query]:
+    parts = _split(url.strip())
+    path = parts.path.lstrip("/") if parts else ""
     above = any(segment in {".", ".."} for segment in unquote(path).split("/"))
-    if parts.scheme or parts.netloc or not path or above:
+    if parts is None or parts.scheme or parts.netloc or not path or above:
         raise InvalidRequest(
             f"'url' must be a path below {connector.base_url}, such as models, not {url!r}.", param="url"
         )
-    return quote(path, safe="/%:@!$&'()*+,;=~-._"), dict(parse_qsl(parts.query, keep_blank_values=True))
+    found = parse_qs(parts.query, keep_blank_values=True)
+    query = {name: texts if len(texts) > 1 else texts[0] for name, texts in found.items()}
+    return quote(path, safe="/%:@!$&'()*+,;=~-._"), query
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:  # half an IPv6 address
+        return None
+
+
+def _query(values: Mapping[str, Any]) -> Query:
+    """The parameters by name; a list is a parameter that comes several times."""
+    return {
+        name: _several(value) if isinstance(value, list) else _text(value)  # pyright: ignore[reportUnknownArgumentType] - JSON
+        for name, value in values.items()
+    }
+
+
+def _several(values: Iterable[Any]) -> list[str]:
+    return [_text(value) for value in values]
 
 
 def _headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -57,7 +78,11 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else orjson.dumps(value).decode() for name, value in values.items()}
+    return {name: _text(value) for name, value in values.items()}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _body(body: Any) -> Any:

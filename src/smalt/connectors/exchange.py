@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+Query = Mapping[str, str | Sequence[str]]
+
 
 @dataclass(frozen=True, slots=True)
 class FileValue:
@@ -18,12 +20,13 @@ class FileValue:
 class OutgoingCall:
     """One HTTP request, without its host and its credentials; `path` is relative to the API root.
 
-    `body` is what is sent as JSON; a form has `fields` and `files` instead.
+    A list in `query` is a parameter that comes several times. `body` is what is sent as JSON; a form has `fields` and
+    `files` instead.
     """
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: Query = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Any = None
     fields: Sequence[tuple[str, str]] = ()

@@ -1,7 +1,9 @@
 """Gives an answer the shape that an action's document describes."""
 
+import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -96,8 +98,8 @@ def _raw(operation: Operation, answer: Answer, returns: Sequence[ReturnField]) -
     if not answer.content.strip():
         return {}
     try:
-        value = orjson.loads(answer.content)
-    except orjson.JSONDecodeError:
+        value = _parsed(answer.content)
+    except (ValueError, RecursionError):
         raise UpstreamFailed(
             f"The service answered with {kind or 'something'}, not with JSON. Check the connection's base URL."
         ) from None
@@ -107,16 +109,23 @@ def _raw(operation: Operation, answer: Answer, returns: Sequence[ReturnField]) -
     return {next(lists, "data"): value}
 
 
+def _parsed(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        # Some services write NaN, or half of an emoji; what was paid for is not thrown away because of that.
+        value = json.loads(content, parse_constant=lambda _: None)
+        return orjson.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+
+
 def _body(answer: Answer) -> Any:
     """A custom call's answer, of which only the content type is known."""
     kind = _content_type(answer)
     if not answer.content:
         return None
     if kind.endswith("json"):
-        try:
-            return orjson.loads(answer.content)
-        except orjson.JSONDecodeError:
-            pass
+        with suppress(ValueError, RecursionError):
+            return _parsed(answer.content)
     return answer.content.decode(errors="replace") if kind.startswith("text/") else _content(answer)
 
 

@@ -28,6 +28,17 @@ def _complete(body: dict[str, Any], name: str, kinds: Collection[str], access: M
 def _completed(source: Any, kinds: Collection[str], access: Mapping[str, Any]) -> Any:
     given: dict[str, Any] = dict(source) if isinstance(source, dict) else {}  # pyright: ignore[reportUnknownArgumentType] - JSON
     parameters: Any = given.get("parameters") or {}
-    if given.get("type") in kinds and isinstance(parameters, dict):
-        given["parameters"] = {name: value for name, value in access.items() if value} | parameters
+    if any(given.get("type") == kind for kind in kinds) and isinstance(parameters, dict):
+        given["parameters"] = _joined(parameters, {name: value for name, value in access.items() if value})  # pyright: ignore[reportUnknownArgumentType] - JSON
     return given or source  # pyright: ignore[reportUnknownVariableType] - JSON
+
+
+def _joined(parameters: dict[str, Any], access: dict[str, Any]) -> dict[str, Any]:
+    named, own = parameters.get("endpoint"), access.get("endpoint")
+    # Another search service than the connection's does not get its key.
+    is_elsewhere = bool(named and own) and _address(named) != _address(own)
+    return parameters if is_elsewhere else access | parameters
+
+
+def _address(endpoint: Any) -> str:
+    return str(endpoint).rstrip("/").lower()

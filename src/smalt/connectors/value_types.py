@@ -65,9 +65,16 @@ def _integer(value: Any) -> int:
 def _number(value: Any, wanted: str = "a number") -> int | float:
     if isinstance(value, str):
         value = _parsed_number(value.strip(), wanted)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _WrongType(wanted)
-    return value
+    try:
+        # JSON has no longer whole numbers than these.
+        number = value if abs(value) < LARGEST else float(value)
+    except OverflowError:
+        raise _WrongType(wanted) from None
+    if not math.isfinite(number):
+        raise _WrongType(wanted)
+    return number
 
 
 def _parsed_number(text: str, wanted: str) -> int | float:
@@ -100,7 +107,9 @@ def _file(value: Any) -> FileValue:
         return value
     if isinstance(value, Mapping) and "$content" in value:
         return _file_of_content(value)  # pyright: ignore[reportUnknownArgumentType] - any JSON object
-    raise _WrongType("a file: give its path as @path, or the file that another action answered")
+    raise _WrongType(
+        "a file: give its path as @path (for rows as @{{column}}), or the file that another action answered"
+    )
 
 
 def _file_of_content(value: Mapping[str, Any]) -> FileValue:

@@ -99,9 +99,13 @@ class ConnectorRunRows:
         await self._change(position, mine, {"status": "pending"})
 
     async def end(self, position: int, attempt: int, ending: Ending) -> None:
-        """Write down how the row ended; a row that ended meanwhile stays as it is."""
+        """Write down how the row ended; a row that ended meanwhile stays as it is.
+
+        A result is taken from an earlier attempt too, a failure is not: a later one may be out, and bring a result.
+        """
+        is_current = sa.true() if ending.status == "succeeded" else table.c.attempt <= attempt
         is_open = sa.or_(
-            table.c.status.in_(("pending", "started")),
+            sa.and_(table.c.status.in_(("pending", "started")), is_current),
             # Given up for lost by a later worker, and not lost after all.
             sa.and_(table.c.status == "interrupted", table.c.attempt == attempt),
         )

@@ -164,11 +164,19 @@ class ConnectorRuns:
         await self._database.write(write)
 
     async def finish(self, run_id: str) -> bool:
-        """End a run whose rows have all ended; False when some have not. Its server's key is forgotten."""
+        """End a run whose rows have all ended; False when some have not. Its server's key is forgotten.
+
+        A run that is forgotten has ended too.
+        """
         unended = sa.select(rows.c.position).where(rows.c.run == table.c.sequence, rows.c.status.in_(UNENDED))
         values = {"status": "finished", "error": None, "finished_at": now(), "access": None, "access_key_id": None}
         change = sa.update(table).where(table.c.id == run_id, sa.not_(unended.exists())).values(values)
-        return await self._database.write(lambda connection: connection.execute(change).rowcount == 1)
+        there = sa.select(table.c.id).where(table.c.id == run_id)
+
+        def write(connection: sa.Connection) -> bool:
+            return connection.execute(change).rowcount == 1 or connection.execute(there).first() is None
+
+        return await self._database.write(write)
 
     async def stop(self, job_id: str, reason: str) -> None:
         """Write down that the job of a run ended before the run did."""

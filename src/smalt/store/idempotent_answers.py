@@ -75,8 +75,13 @@ class IdempotentAnswers:
 
     async def put_off(self, claim: Claim) -> None:
         """Let a claim hold for longer, if it still does."""
-        values = {"claimed_until": self._clock() + CLAIMED_SECONDS}
-        await self._change(sa.update(table).where(*_mine(claim)).values(values))
+
+        def work(connection: sa.Connection) -> None:
+            # Counted from when it is written: the database may have been busy for as long as a claim holds.
+            values = {"claimed_until": self._clock() + CLAIMED_SECONDS}
+            connection.execute(sa.update(table).where(*_mine(claim)).values(values))
+
+        await self._database.write(work)
 
     async def keep(self, claim: Claim, answer: KeptAnswer) -> None:
         """Keep the answer in the claim's place, if it still holds; durable when this returns."""

@@ -13,6 +13,9 @@ import sqlalchemy as sa
 from smalt.store.database import Database
 from smalt.store.tables import throttle_slots as table
 
+SLACK_MS = 3_600_000
+"""How much longer than a queue of its length a wait may be, since those before it may have left the queue."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -42,7 +45,8 @@ class ThrottleSlots:
         def insert(connection: sa.Connection) -> float:
             now_ms = _now_ms(connection)
             connection.execute(sa.delete(table).where(self._mine, table.c.starts_at_ms <= now_ms - self._long_ago_ms))
-            starts_at_ms = max(now_ms, self._last_ms(connection), self._earliest_ms(connection))
+            last_ms = self._last_ms(connection, now_ms)
+            starts_at_ms = max(now_ms, last_ms, self._earliest_ms(connection))
             row = {"id": slot_id, "connection_id": self._connection_id, "starts_at_ms": starts_at_ms}
             connection.execute(sa.insert(table).values(row))
             return (starts_at_ms - now_ms) / 1000
@@ -75,8 +79,18 @@ class ThrottleSlots:
     def _long_ago_ms(self) -> int:
         return 2 * self._limit.distance_ms
 
-    def _last_ms(self, connection: sa.Connection) -> int:
-        return connection.scalar(sa.select(sa.func.max(table.c.starts_at_ms)).where(self._mine)) or 0
+    def _last_ms(self, connection: sa.Connection, now_ms: int) -> int:
+        """When the last of those who wait goes; 0 when nobody does."""
+        is_ahead = (self._mine, table.c.starts_at_ms > now_ms)
+        query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.max(table.c.starts_at_ms), 0)).where(*is_ahead)
+        count, last_ms = connection.execute(query).one()
+        farthest_ms = now_ms + self._limit.distance_ms * (1 + count // self._limit.calls) + SLACK_MS
+        if last_ms <= farthest_ms:
+            return last_ms
+        # Nobody waits that long: the clock was put back. Calls by the old one count as made now.
+        is_wrong = (self._mine, table.c.starts_at_ms > farthest_ms)
+        connection.execute(sa.update(table).where(*is_wrong).values(starts_at_ms=now_ms))
+        return 0
 
     def _earliest_ms(self, connection: sa.Connection, *, before: int | None = None, without: str = "") -> int:
         """When the slots up to `before` allow another one."""

@@ -65,6 +65,7 @@ async def test_a_stream_is_refused_wherever_it_is_asked_for():
     )
     for action, given in (
         (custom, {"url": "chat/completions", "method": "POST", "body": {"stream": True}}),
+        (custom, {"url": "responses/resp_1?stream=false&stream=true", "method": "GET"}),
         (events, {"stream": True}),
     ):
         with pytest.raises(InvalidRequest, match="whole"):

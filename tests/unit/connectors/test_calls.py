@@ -125,19 +125,30 @@ def test_the_access_to_a_search_service_does_not_get_into_what_was_given():
     assert sent[1] == {"type": "pinecone"}
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "is_own"), [("https://Docs.search.windows.net/", True), ("https://x.example", False)]
+)
+def test_another_search_service_does_not_get_the_key_of_the_connection(endpoint: str, is_own: bool):
+    sources = [{"type": "azure_search", "parameters": {"endpoint": endpoint, "index_name": "i"}}, {"type": ["x"]}]
+    sent = call_of(CHAT, {"messages": [SAID], "data_sources": sources}, ACCESS).body["data_sources"]
+    assert ("authentication" in sent[0]["parameters"]) is is_own
+    assert sent[0]["parameters"]["endpoint"] == endpoint
+    assert sent[1] == sources[1]
+
+
 def test_a_custom_call_is_made_as_it_is_described():
     call = call_of(
         CUSTOM,
         {
-            "url": "/fine_tuning/jobs?limit=2",
+            "url": "/fine_tuning/jobs?limit=2&include[]=a&include[]=b",
             "method": "post",
             "headers": {"X-Own": "yes"},
-            "qs": {"after": "ftjob-1", "n": 3},
+            "qs": {"after": "ftjob-1", "n": 3, "ids": ["x", 4]},
             "body": {"model": "m"},
         },
     )
     assert (call.method, call.path) == ("POST", "fine_tuning/jobs")
-    assert call.query == {"limit": "2", "after": "ftjob-1", "n": "3"}
+    assert call.query == {"limit": "2", "include[]": ["a", "b"], "after": "ftjob-1", "n": "3", "ids": ["x", "4"]}
     assert call.headers == {"x-own": "yes"}
     assert call.body == {"model": "m"}
 
@@ -147,6 +158,7 @@ def test_a_custom_call_is_made_as_it_is_described():
     [
         {"url": "https://elsewhere.example/models"},
         {"url": "//elsewhere.example/models"},
+        {"url": "//[elsewhere"},
         {"url": "../admin"},
         {"url": "a/%2e%2e/%2e%2e/admin"},
         {"url": "/"},

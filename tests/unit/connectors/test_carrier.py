@@ -18,7 +18,8 @@ from smalt.connectors.retrying import Retries, asked_pause
 from smalt.core.errors import InvalidRequest, UpstreamFailed
 
 ASK = OutgoingCall(method="POST", path="/chat/completions", body={"model": "m", "text": "Grüß"})
-LIST = OutgoingCall(method="GET", path="/models", query={"after": "a b&c"})
+LIST = OutgoingCall(method="GET", path="/models", query={"after": "a b&c", "in[]": ["x", "y"]})
+FAR_OFF = f"Sun, 22 Nov 2026 10:00:00 +{30 * '9'}"
 NOWHERE = "http://127.0.0.1:1/v1"
 
 
@@ -66,7 +67,7 @@ async def test_a_query_is_encoded_and_nothing_is_sent_as_a_body(session: aiohttp
     async with standing_in() as service:
         await HttpCarrier(session, Somewhere(f"{service.url}/v1/")).send(LIST)
     sent = service.received[0]
-    assert (sent.target, sent.body) == ("/v1/models?after=a%20b%26c", b"")
+    assert (sent.target, sent.body) == ("/v1/models?after=a%20b%26c&in%5B%5D=x&in%5B%5D=y", b"")
     assert "content-type" not in sent.headers
 
 
@@ -131,6 +132,15 @@ async def test_a_refusal_is_the_answer(session: aiohttp.ClientSession, status: i
     assert (answer.status, len(service.received), pauses.seconds) == (status, 1, [])
 
 
+@pytest.mark.parametrize(("status", "said"), [(401, "***"), (200, "sk-1")])
+async def test_a_key_that_a_service_repeats_in_an_error_is_masked(
+    session: aiohttp.ClientSession, status: int, said: str
+):
+    async with standing_in(failed(status, "Bad key sk-1. Grüße.")) as service:
+        answer = await HttpCarrier(session, Somewhere(service.url)).send(ASK)
+    assert answer.content.decode().count(f"Bad key {said}. Grüße.") == 1
+
+
 async def test_a_quota_that_is_used_up_is_not_waited_for(session: aiohttp.ClientSession, pauses: Pauses):
     reply = told({"error": {"message": "Pay.", "type": "insufficient_quota", "code": "insufficient_quota"}}, 429)
     async with standing_in(reply) as service:
@@ -181,7 +191,7 @@ async def test_a_pause_without_end_is_not_waited_for(session: aiohttp.ClientSess
     assert (answer.status, len(service.received), pauses.seconds) == (429, 1, [])
 
 
-@pytest.mark.parametrize("told_pause", ["soon", "", "nan", "inf", "-", "Sun, 99 Nov"])
+@pytest.mark.parametrize("told_pause", ["soon", "", "nan", "inf", "-", "Sun, 99 Nov", FAR_OFF])
 def test_what_is_no_pause_is_none(told_pause: str):
     assert asked_pause({"retry-after": told_pause, "retry-after-ms": told_pause}) is None
 

@@ -165,3 +165,9 @@ def test_a_page_in_place_of_json_is_refused():
     action = action_of()
     with pytest.raises(UpstreamFailed, match="text/html"):
         shaped(action, action.operations[0], Answer(200, {"content-type": "text/html"}, b"<html>"))
+
+
+def test_what_was_paid_for_is_kept_though_its_json_is_a_little_wrong():
+    action = action_of(returns=(field("text", "string"), field("scores", "array of number")))
+    said = b'{"text": "\\u00fc \\ud83d", "scores": [NaN, 0.5]}'
+    assert shaped(action, action.operations[0], Answer(200, JSON, said)) == {"text": "ü ?", "scores": [None, 0.5]}

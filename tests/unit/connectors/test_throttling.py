@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from loopback import web_service
+from smalt.connectors.connections.target import local_target
+from smalt.connectors.definitions.registry import connector
 from smalt.connectors.definitions.vocabulary import Throttle
 from smalt.connectors.throttling import Throttled, throttled
 from smalt.core.settings import ConnectorSettings
@@ -132,3 +134,14 @@ async def test_the_settings_lift_the_throttle_or_set_its_limit(database):
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(turns.turn(), 0.05)
     assert await slot_count(database) == 3
+
+
+async def test_a_connector_s_calls_to_the_local_server_do_not_use_up_another_s_limit(database):
+    def turns(name):
+        target = local_target(connector(name), "http://127.0.0.1:1", None)
+        return throttled(ConnectorSettings(), database, target.limited_as, Throttle(1, 60))
+
+    await turns("azure-openai").turn()
+    await turns("openai-gpt").turn()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(turns("openai-gpt").turn(), 0.05)

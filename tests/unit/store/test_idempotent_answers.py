@@ -1,6 +1,7 @@
 """Answers are kept for a day under their keys, and one worker at a time has the claim to a key."""
 
 import asyncio
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -96,3 +97,20 @@ async def test_what_has_expired_is_forgotten(database: Database, answers: Idempo
     await ExpiredIdempotentAnswers(database, clock=clock).sweep()
     assert await rows(database) == 1
     assert await answers.claim("green", "later") == ANSWER
+
+
+async def test_a_claim_outlives_a_database_that_was_busy_for_longer_than_it_holds(
+    answers: IdempotentAnswers, clock: Clock, database: Database
+):
+    claim = await claimed(answers)
+    is_free = threading.Event()
+    busy = asyncio.create_task(database.write(lambda _: is_free.wait(30)))
+    await asyncio.sleep(0)
+    putting_off = asyncio.create_task(answers.put_off(claim))
+    await asyncio.sleep(0)
+    clock.at += CLAIMED_SECONDS + 1
+    asking = asyncio.create_task(answers.claim("green", "key"))
+    await asyncio.sleep(0.05)
+    is_free.set()
+    await asyncio.gather(busy, putting_off)
+    assert await asking is None

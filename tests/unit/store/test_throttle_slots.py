@@ -92,3 +92,10 @@ async def test_of_two_that_settle_for_one_place_one_goes(database):
     assert await slots.settle("c") == 0
     await time_passes(database, 61)
     assert await slots.settle("b") == 0
+
+
+async def test_a_clock_that_is_put_back_holds_nobody_up(slots, database):
+    await booked(slots, "a", "b", "c")
+    await time_passes(database, -86_400)
+    assert await slots.book("d") == pytest.approx(61, abs=10), "the calls of the other time count as made now"
+    assert await slots.book("e") == pytest.approx(61, abs=10)

@@ -49,7 +49,7 @@ def checked_address(url: str) -> str:
             "An address may not have a user or a password in it. Give the key as the connection asks for it.",
             param="base_url",
         )
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         raise InvalidRequest("The address of a server has no ? and no # part. Leave it out.", param="base_url")
     return url.rstrip("/")
 

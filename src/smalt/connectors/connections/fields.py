@@ -57,7 +57,12 @@ def read_fields(connector: Connector, kind: ConnectionKind, given: Mapping[str, 
     values = {key: value for key, field in fields.items() if (value := _value(field, given.get(key, "")))}
     for field in needed_fields(connector, kind, has_base_url=has_base_url):
         if field.key not in values:
-            raise InvalidRequest(f"A value for '{field.key}' ({field.title}) is missing.", param=field.key)
+            how = (
+                f"--env {field.key}=VARIABLE or --stdin {field.key}" if field.type == SECRET else f"--set {field.key}=…"
+            )
+            raise InvalidRequest(
+                f"A value for '{field.key}' ({field.title}) is missing. Give it with {how}.", param=field.key
+            )
     for key in places(connector.base_url):
         if key in values:
             check_label(key, values[key])

@@ -9,13 +9,13 @@ import orjson
 
 from smalt.connectors.connections.addresses import V1
 from smalt.connectors.connections.target import Target
+from smalt.connectors.masking import masked
 from smalt.core.errors import ApiError
 
 API_VERSION: Final = "2024-10-21"
 SECONDS: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 LONGEST_ANSWER_BYTES: Final = 4 * 2**20
 LONGEST_WORDS: Final = 300
-SHORTEST_SECRET: Final = 4
 OK: Final = 200
 TOO_MANY: Final = 429
 FAULTS: Final[Mapping[int, str]] = {
@@ -59,7 +59,7 @@ async def try_out(session: aiohttp.ClientSession, target: Target) -> Verdict:
             works, words = _judged(target, answer.status, _json(await _start_of(answer)))
     except UNREACHABLE as error:
         return Verdict(works=False, words=_unreached(target, error))
-    return Verdict(works, _without(headers, words), await looks_like_smalt(session, target.server))
+    return Verdict(works, masked(words, headers), await looks_like_smalt(session, target.server))
 
 
 def _question(target: Target) -> str:
@@ -87,15 +87,6 @@ def _fault(target: Target, status: int) -> str:
     if status in range(500, 600):
         return f"is out of order ({status}). Try again later."
     return f"does not answer as the service of '{target.connector.name}' does ({status}). Check the base URL."
-
-
-def _without(headers: Mapping[str, str], words: str) -> str:
-    """What is told, without credentials that a service has repeated."""
-    for value in headers.values():
-        for secret in (value, *value.split()):
-            if len(secret) >= SHORTEST_SECRET and secret.lower() != "bearer":
-                words = words.replace(secret, "***")
-    return words
 
 
 def _said(body: Mapping[str, Any]) -> str:

@@ -71,6 +71,12 @@ class Target:
         self._signing = signing
 
     @property
+    def limited_as(self) -> str:
+        """What calls are counted under for the throttle; each connector has a limit of its own at the local server."""
+        is_local = self.connection_id == LOCAL_ID
+        return f"{LOCAL_ID}/{self.connector.name}" if is_local else self.connection_id
+
+    @property
     def server(self) -> str:
         """The server's address, without the API's path."""
         return server_root(self.base_url)

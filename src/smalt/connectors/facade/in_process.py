@@ -50,7 +50,7 @@ class InProcess:
             "path": unquote(raw),
             "raw_path": raw.encode(),
             "root_path": "",
-            "query_string": urlencode(call.query, quote_via=quote).encode(),
+            "query_string": urlencode(call.query, doseq=True, quote_via=quote).encode(),
             "headers": headers,
             "state": {},
         }

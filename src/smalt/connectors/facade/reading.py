@@ -1,5 +1,6 @@
 """Reads what a request to the facade gives an action: from its path, its query, and its JSON or form."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -9,13 +10,13 @@ from smalt.core.errors import InvalidRequest
 from smalt.http.body import Body
 from smalt.http.multipart import Part
 
-ADVICE = "Send a smaller file, or raise limits.body_bytes."
+ADVICE = "Send smaller files, or raise limits.body_bytes."
 
 
 async def read_given(request: Body) -> dict[str, Any]:
     """The values by the names of parameters, as far as the query and the body have them."""
     body = await _form(request) if _is_form(request) else await _json(request)
-    return {**body, **request.query_params}
+    return {**body, **_gathered(request.query_params.multi_items())}
 
 
 def _is_form(request: Body) -> bool:
@@ -39,12 +40,25 @@ async def _json(request: Body) -> dict[str, Any]:
 
 
 async def _form(request: Body) -> dict[str, Any]:
-    """Files in memory, as the action's own form is made of them; of two fields with one name the last counts."""
-    limit: int = request.app.state.settings.limits.body_bytes
-    given: dict[str, Any] = {}
+    """Files in memory, as the action's own form is made of them."""
+    left: int = request.app.state.settings.limits.body_bytes
+    given: list[tuple[str, Any]] = []
     async for part in request.form_parts():
-        given[part.name] = await part.text() if part.filename is None else await _file(part, limit)
-    return given
+        if part.filename is None:
+            given.append((part.name, await part.text()))
+        else:
+            file = await _file(part, left)
+            left -= len(file.content)
+            given.append((part.name, file))
+    return _gathered(given)
+
+
+def _gathered(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The values by name; of a name that comes several times, the list of them."""
+    found: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 async def _file(part: Part, limit: int) -> FileValue:

@@ -8,7 +8,7 @@ import orjson
 
 from smalt.connectors.paths import pick, steps
 
-PLACE: Final = re.compile(r"\{\{\s*(.+?)\s*\}\}", re.DOTALL)
+PLACE: Final = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 PATH: Final = re.compile(r"[.\[]")
 
 Scope = Mapping[str, Any]
@@ -25,7 +25,7 @@ def filled(template: str, scope: Scope) -> Any:
 def unknown_names(templates: Iterable[str], known: Iterable[str]) -> list[str]:
     """The names that templates ask for and that nobody has, each once, in their order."""
     there = set(known)
-    asked = (name for template in templates for name in PLACE.findall(template))
+    asked = (name.strip() for template in templates for name in PLACE.findall(template))
     return list(dict.fromkeys(name for name in asked if name not in there and PATH.split(name)[0] not in there))
 
 
@@ -40,6 +40,7 @@ def as_words(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _value(name: str, scope: Scope) -> Any:
+def _value(inner: str, scope: Scope) -> Any:
+    name = inner.strip()
     # A column may well have a dot in its name.
     return scope[name] if name in scope else pick(scope, steps(name))

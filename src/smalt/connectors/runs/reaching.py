@@ -29,7 +29,7 @@ async def reaching(
 ) -> "AsyncGenerator[Reach]":
     """How the calls of a run get where they go; raises `ApiError` when its connection or its key are gone."""
     target = await target_of(settings, database, run)
-    throttle = throttled(settings.connectors, database, target.connection_id, target.connector.throttle)
+    throttle = throttled(settings.connectors, database, target.limited_as, target.connector.throttle)
     # How many calls are out at once is the run's to say.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield Reach(session, target, throttle, policy, target.extras)

@@ -16,6 +16,8 @@ from smalt.store.connector_runs import NewRow
 
 DELIMITERS: Final = (",", ";", "\t")
 LONGEST_FIELD: Final = 2**30
+LARGEST: Final = 2**63
+"""Whole numbers are smaller in JSON; a spreadsheet's larger ones stay what they are there, floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def _spreadsheet(path: Path, sheet: str | None = None) -> Table:
 
 def _cell(value: Any) -> Any:
     """A cell's value as JSON has it."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
         return int(value)
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()

@@ -54,7 +54,13 @@ class Step:
         """What the action is given; files are read. Raises `InvalidRequest` for one that cannot be."""
         _, action = self.found()
         mapped = {name: filled(template, scope) for name, template in self.mapping.items()}
-        return {name: _opened(action, name, value, self.folder) for name, value in {**self.given, **mapped}.items()}
+        # A cell cannot name a file by itself: whoever wrote the table may not be the one who may read the files.
+        named = {name for name, text in {**self.given, **self.mapping}.items() if _names_file(text)}
+        values = {**self.given, **mapped}
+        return {
+            name: _opened(action, name, value, self.folder) if name in named else value
+            for name, value in values.items()
+        }
 
     async def do(
         self,
@@ -98,10 +104,12 @@ def names_of(action: Action) -> list[str]:
     return list(dict.fromkeys([*(one.name for one in action.parameters), *(name for name in roots if name)]))
 
 
-def _opened(action: Action, name: str, value: Any, folder: str) -> Any:
-    """The value, or what the file that it names holds."""
-    if not isinstance(value, str) or not value.startswith(AT):
-        return value
+def _names_file(text: Any) -> bool:
+    return isinstance(text, str) and text.startswith(AT)
+
+
+def _opened(action: Action, name: str, value: str, folder: str) -> Any:
+    """What the file that the value names holds, or the value where no file can be meant."""
     parameter = parameters_by_name(action).get(name)
     is_container = parameter is None and name in names_of(action)
     if parameter is not None and parameter.type == "file":

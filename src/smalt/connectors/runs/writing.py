@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from mimetypes import guess_extension
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any, Final, Protocol, cast
 
 import orjson
@@ -108,7 +109,10 @@ def _alone(value: Any) -> Any:
 
 def with_files(result: Any, folder: Path, stem: str) -> Any:
     """The result with the names of files where it held their content; they are written into the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequest(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
     written: list[Path] = []
 
     def keep(content: bytes, ending: str) -> str:
@@ -123,22 +127,34 @@ def with_files(result: Any, folder: Path, stem: str) -> Any:
 
 def content_of(result: Mapping[str, Any]) -> bytes | None:
     """The bytes of a result that is a file."""
-    content = result.get(CONTENT)
-    return b64decode(content) if isinstance(content, str) else None
+    return _decoded(result.get(CONTENT))
 
 
 @contextmanager
 def replacing(path: Path) -> Generator[IO[bytes]]:
     """A file to be written, which takes its place when the block has ended well."""
-    part = path.with_name(f".{path.name}.part")
+    try:
+        if path.exists() and not path.is_file():
+            # A pipe, a terminal or /dev/null is written to; a file in its place would be the end of it.
+            with path.open("wb") as target:
+                yield target
+            return
+        with _taking_place_of(path.resolve()) as target:
+            yield target
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _taking_place_of(path: Path) -> Generator[IO[bytes]]:
+    # Two who write one table at once do not write into each other's.
+    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
         with part.open("wb") as target:
             yield target
             target.flush()
             os.fsync(target.fileno())
         part.replace(path)
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -181,12 +197,19 @@ def _without_content(value: Any, keep: Callable[[bytes, str], str]) -> Any:
         return value
     fields = cast("dict[str, Any]", value)
     kept = {name: _without_content(inner, keep) for name, inner in fields.items()}
-    if isinstance(fields.get(CONTENT), str):
-        kept[CONTENT] = keep(b64decode(fields[CONTENT]), ending_of(str(fields.get(CONTENT_TYPE, ""))))
-    if isinstance(fields.get(PICTURE), str):
-        picture = b64decode(fields[PICTURE])
+    if (content := _decoded(fields.get(CONTENT))) is not None:
+        kept[CONTENT] = keep(content, ending_of(str(fields.get(CONTENT_TYPE, ""))))
+    if (picture := _decoded(fields.get(PICTURE))) is not None:
         kept[PICTURE] = keep(picture, next((end for sign, end in SIGNATURES.items() if picture.startswith(sign)), ""))
     return kept
+
+
+def _decoded(content: Any) -> bytes | None:
+    """The bytes that a text stands for; None for what is no base64, which stays as it is."""
+    try:
+        return b64decode(content, validate=True) if isinstance(content, str) else None
+    except ValueError:
+        return None
 
 
 def ending_of(content_type: str) -> str:

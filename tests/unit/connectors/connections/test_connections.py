@@ -203,7 +203,17 @@ async def test_a_resource_name_is_not_needed_beside_an_address(add, connections,
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x", "127.0.0.1:8080", "http://", "http://user:pw@x", "http://x?key=1", "http://x:port", "http://a b"]
+    "url",
+    [
+        "ftp://x",
+        "127.0.0.1:8080",
+        "http://",
+        "http://user:pw@x",
+        "http://x?key=1",
+        "http://x:port",
+        "http://a b",
+        "http://x/v1?",
+    ],
 )
 async def test_what_is_no_address_is_refused(add, openai, url):
     with pytest.raises(InvalidRequest) as refused:

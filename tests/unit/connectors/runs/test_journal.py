@@ -5,8 +5,9 @@ import pytest
 
 from smalt.connectors.exchange import Answer, OutgoingCall
 from smalt.connectors.refusals import Interrupted
-from smalt.core.errors import InvalidRequest, RateLimited
-from smalt.store.connector_run_rows import RowEnded, TakenOver
+from smalt.connectors.runs.journal import Entry
+from smalt.core.errors import InvalidRequest, RateLimited, Unavailable
+from smalt.store.connector_run_rows import ConnectorRunRows, RowEnded, TakenOver
 
 POST = OutgoingCall(method="POST", path="/x")
 GET = OutgoingCall(method="GET", path="/x")
@@ -117,3 +118,49 @@ async def test_a_run_and_its_rows_are_forgotten_together(kept):
     await kept.runs.forget("run_1")
     assert await kept.rows() == []
     assert await kept.runs.list(10) == []
+
+
+async def test_what_a_service_says_is_kept_whatever_is_in_it(kept):
+    entry = await begun(await kept.add("a"))
+    await entry.fail(InvalidRequest("No model 'a\0b\udcff'."))
+    (row,) = await kept.rows()
+    assert (row.status, row.error) == ("failed", "No model 'a\ufffdb?'.")
+
+
+async def test_a_lost_worker_s_failure_does_not_end_what_a_later_one_has_begun(kept):
+    late = await begun(await kept.add("a"), is_smalt=True)
+    again = await begun(kept.journal(), is_smalt=True)
+    await late.fail(InvalidRequest("Broken off."))
+    assert await kept.statuses() == ["started"]
+    await again.succeed({"x": 1}, OK)
+    assert await kept.statuses() == ["succeeded"]
+
+
+async def test_nothing_is_left_to_do_of_a_run_that_is_forgotten(kept):
+    await kept.add("a")
+    await kept.runs.forget("run_1")
+    assert await kept.runs.finish("run_1")
+
+
+async def test_a_result_waits_for_a_database_that_is_away(kept):
+    class Away:
+        def __init__(self):
+            self.times = 2
+
+        def __getattr__(self, name):
+            return getattr(rows, name)
+
+        async def end(self, *words):
+            if self.times:
+                self.times -= 1
+                raise Unavailable("The disk is full.")
+            await rows.end(*words)
+
+    await kept.add("a")
+    rows = ConnectorRunRows(kept.database, "run_1", "worker_1")
+    await rows.take_over()
+    (row,) = await rows.waiting(-1, 1)
+    entry = Entry(Away(), "run_1", row, is_smalt=False, pauses=(0, 0))
+    await entry.start()
+    await entry.succeed({"x": 1}, OK)
+    assert await kept.statuses() == ["succeeded"]

@@ -62,6 +62,12 @@ def test_a_spreadsheet_s_cells_keep_their_types(read):
         read("rows.xlsx", content, "Things")
 
 
+def test_a_number_that_json_has_no_whole_number_for_stays_a_float(read):
+    (row,) = read("rows.xlsx", xlsx("Sheet", ("a", "b"), (10**22, 7))).rows
+    assert row.input == {"a": 1e22, "b": 7}
+    assert type(row.input["a"]) is float
+
+
 def test_lines_of_json_keep_what_they_hold(read):
     table = read("rows.jsonl", '{"a": {"b": [1]}}\r\n\n{"c": null}\n[1]\nnonsense')
     assert list(table.columns) == ["a", "c"]

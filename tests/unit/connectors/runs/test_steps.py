@@ -33,6 +33,12 @@ def test_files_are_read_where_a_file_is_asked_for(tmp_path):
         step.values({"path": "none.mp3"})
 
 
+def test_a_cell_names_no_file_by_itself(tmp_path):
+    (tmp_path / "messages.json").write_text('[{"role": "user", "content": "Hi"}]')
+    step = Step(**CHAT, mapping={"messages": "{{a}}", "user": "{{a}}"}, folder=str(tmp_path))
+    assert step.values({"a": "@messages.json"}) == {"messages": "@messages.json", "user": "@messages.json"}
+
+
 def test_a_file_of_json_is_read_where_objects_are_asked_for(tmp_path):
     (tmp_path / "messages.json").write_text('[{"role": "user", "content": "Hi"}]')
     step = Step(**CHAT, given={"model": "m", "messages": "@messages.json"}, folder=str(tmp_path))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from base64 import b64encode
 
 import orjson
@@ -98,3 +99,26 @@ def test_objects_in_objects_become_paths():
 def test_a_name_that_says_no_format_is_refused(tmp_path):
     with pytest.raises(InvalidRequest, match="no format"):
         written(tmp_path / "out.txt")
+
+
+def test_what_is_no_file_is_written_to_and_stays(tmp_path):
+    pipe, link, far = tmp_path / "pipe.csv", tmp_path / "link.csv", tmp_path / "far" / "out.csv"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        written(pipe, ROWS[1:2])
+        assert os.read(reading, 100) == b"id,who,status,error\r\n8,Bo,failed,No.\r\n"
+    finally:
+        os.close(reading)
+    assert pipe.is_fifo()
+    far.parent.mkdir()
+    link.symlink_to(far)
+    written(link, ROWS[1:2])
+    assert link.is_symlink()
+    assert far.read_text().startswith("id,who")
+
+
+def test_what_only_looks_like_a_file_stays_as_it_is(tmp_path):
+    path = written(tmp_path / "out.jsonl", [row(0, {"b64_json": "not base64", "$content": "nor th@t"})], tmp_path)
+    line = json.loads(path.read_text())
+    assert (line["b64_json"], line["$content"]) == ("not base64", "nor th@t")
