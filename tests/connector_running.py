@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from serving import loopback_socket, url_of
+from ports import free_port
 
 SMALT = (sys.executable, "-c", "from smalt.cli import main; main()")
 TERMINAL = """
@@ -81,8 +81,7 @@ class Server(Terminal):
     def __init__(self, folder: Path, settings: str) -> None:
         super().__init__(folder, settings)
         self.key = json.loads(self.run("keys", "create", "k", "--json").stdout)["key"]
-        with loopback_socket() as listener:
-            self.url = url_of(listener)
+        self.url = f"http://127.0.0.1:{free_port()}"
         self.process: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import openai
 
-from serving import loopback_socket, url_of
+from ports import free_port
 
 SMALT = (sys.executable, "-c", "from smalt.cli import main; main()")
 
@@ -35,18 +35,18 @@ class Doomed:
     @contextmanager
     def living(self) -> Iterator[tuple[openai.OpenAI, subprocess.Popen[bytes]]]:
         """A server that answers; the block may kill it."""
-        with loopback_socket() as listener:
-            url = url_of(listener)
+        port = free_port()
+        url = f"http://127.0.0.1:{port}/v1"
         with self._log.open("a") as output:
             process = subprocess.Popen(
-                [*SMALT, "serve", "--port", url.rpartition(":")[2]],
+                [*SMALT, "serve", "--port", str(port)],
                 env=self._environment,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
         try:
-            with openai.OpenAI(base_url=f"{url}/v1", api_key=self._key, max_retries=0, timeout=30) as client:
+            with openai.OpenAI(base_url=url, api_key=self._key, max_retries=0, timeout=30) as client:
                 self._wait(client, process)
                 yield client, process
         finally:

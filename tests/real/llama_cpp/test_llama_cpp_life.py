@@ -37,7 +37,8 @@ async def test_closing_a_stream_frees_its_slots(engine, worker, body):
             break
     assert await busy_slots(worker) == 2
     await stream.aclose()
-    assert await seconds_until_free(worker) < 1
+    # A thousand tokens take far longer.
+    assert await seconds_until_free(worker) < 5
 
 
 async def test_leaving_while_the_prompt_is_read_frees_the_slot(engine, worker, ask):
@@ -70,7 +71,7 @@ async def test_a_worker_that_dies_in_the_middle_is_an_error_and_so_is_a_dead_one
             if isinstance(event, ChatDelta):
                 break
         # Three seconds on a machine with nothing else to do.
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60
         process.kill()
         with pytest.raises(EngineFailed, match="worker"):
             async for _ in stream:
