@@ -25,6 +25,7 @@ from smalt.engines.protocols import (
     Embeddings,
     Serving,
     TokenLogprob,
+    TokenReader,
     ToolCallDelta,
     Usage,
 )
@@ -264,6 +265,15 @@ class CompletionEngineSuite:
             return
         told = await heard(engine.complete(prompt(prompt="one two", echo=True, max_tokens=2)))
         assert told.texts[0].startswith("one two")
+
+    async def test_token_ids_are_read_as_the_text_that_is_continued(self, engine: CompletionEngine):
+        if not isinstance(engine, TokenReader):
+            return  # another server does not tell what its tokens stand for
+        tokens = [40, 41, 42]
+        told = await heard(engine.complete(prompt(prompt=tokens, echo=True, max_tokens=1)))
+        text = await engine.text_of(tokens)
+        assert text.strip()
+        assert told.texts[0].startswith(text)
 
     async def test_log_probabilities_spell_the_text(self, engine: CompletionEngine):
         if not self.can_score_tokens:

@@ -273,6 +273,12 @@ def test_text_completions_are_looked_at_by_prompt(azure: openai.OpenAI):
         azure.completions.create(model="strict", prompt=["fine", VIOLENT])
 
 
+def test_token_ids_are_read_before_they_are_judged(azure: openai.OpenAI):
+    answer = azure.completions.create(model="strict", prompt=[[1, 2], [3]]).to_dict()
+    check_answer("CreateCompletionResponse", answer)
+    assert [prompt["content_filter_results"] for prompt in answer["prompt_filter_results"]] == [PROMPT, PROMPT]
+
+
 def test_an_echoed_prompt_and_the_best_of_several_are_looked_at(azure: openai.OpenAI):
     answer = azure.completions.create(model="speaking", prompt="fine", echo=True, best_of=2).to_dict()
     assert [choice["content_filter_results"] for choice in answer["choices"]] == [HARMS]

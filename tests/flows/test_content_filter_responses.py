@@ -230,6 +230,26 @@ def test_jobs_filter_too(azure: openai.OpenAI):
     assert sides(failed) == [("prompt", True, "high")]
 
 
+def test_what_jobs_block_is_counted_where_it_is_scraped(served: Served, azure: openai.OpenAI):
+    blocked = 'smalt_content_filtered_total{category="violence",deployment="%s",side="%s"}'
+    wanted = {blocked % ("answers", "completion"): f"So {GRAVE}", blocked % ("strict", "prompt"): GRAVE}
+    before = counts(served)
+    for name, sent in wanted.items():
+        model = "answers" if "answers" in name else "strict"
+        finished(azure, azure.responses.create(model=model, input=sent, background=True))
+    once, again = counts(served), counts(served)
+    assert {name: once[name] - before.get(name, 0) for name in wanted} == dict.fromkeys(wanted, 1)
+    assert {name: again[name] for name in wanted} == {name: once[name] for name in wanted}
+
+
+def counts(served: Served) -> dict[str, float]:
+    """Every line of the page of metrics."""
+    page = httpx.get(f"{served.url}/metrics", headers={"api-key": served.key}).text
+    return {
+        name: float(value) for line in page.splitlines() for name, _, value in [line.rpartition(" ")] if line[0] != "#"
+    }
+
+
 @pytest.mark.parametrize("mount", MOUNTS)
 def test_a_request_may_ask_for_moderation(served: Served, mount: str):
     response = answered(served, mount, "echo", f"So {GRAVE}", moderation={"model": "judge"})

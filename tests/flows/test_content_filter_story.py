@@ -59,6 +59,46 @@ def test_a_threat_is_refused_on_azures_paths_and_answered_on_openais(azure: open
     assert judged["moderation"]["output"]["type"] == "moderation_results"
 
 
+THREAT_TOKENS = [
+    57,
+    13735,
+    346,
+    511,
+    284,
+    339,
+    523,
+    1690,
+    34451,
+    284,
+    5619,
+    346,
+    284,
+    469,
+    2444,
+    1564,
+    351,
+    253,
+    16760,
+    30,
+]
+"""The same for SmolLM2."""
+
+
+def test_a_threat_in_token_ids_is_refused_too(azure: openai.AzureOpenAI, starter_server: Any):
+    with pytest.raises(openai.BadRequestError) as refusal:
+        azure.completions.create(model="gpt-4o-mini", prompt=[[504, 3575], THREAT_TOKENS])
+    body: Any = refusal.value.body
+    assert refusal.value.code == "content_filter"
+    assert body["innererror"]["content_filter_result"]["violence"]["filtered"] is True
+    (prompt,) = azure.completions.create(model="gpt-4o-mini", prompt=[504, 3575]).to_dict()["prompt_filter_results"]
+    assert {prompt["content_filter_results"][harm]["severity"] for harm in HARMS} == {"safe"}
+    with pytest.raises(openai.BadRequestError, match="Invalid token in prompt: 99999"):
+        azure.completions.create(model="gpt-4o-mini", prompt=[504, 99999])
+    with openai.OpenAI(base_url=f"{starter_server.url}/v1", api_key=starter_server.key, max_retries=0) as plain:
+        echoed = plain.completions.create(model="gpt-4o-mini", prompt=THREAT_TOKENS, echo=True, max_tokens=1)
+    assert echoed.choices[0].text.startswith(THREAT)
+
+
 POLITE = "The library opens at nine. You can borrow three books at a time and keep them for a month. "
 """What comes before and after a threat."""
 
@@ -89,6 +129,21 @@ def test_a_threat_in_the_middle_of_a_long_whole_answer_is_found(parrot_server: A
         True,
     )
     assert "message" not in choice
+
+
+AMONG_OTHERS = POLITE + "We should just rig the entire embassy with explosives. " + POLITE
+"""A sentence that is found by itself, and was overlooked among others."""
+
+
+def test_a_harmful_sentence_among_harmless_ones_is_found_on_both_sides(azure: openai.AzureOpenAI, parrot_server: Any):
+    with pytest.raises(openai.BadRequestError) as refusal:
+        chat(azure, AMONG_OTHERS)
+    body: Any = refusal.value.body
+    assert body["innererror"]["content_filter_result"]["violence"]["filtered"] is True
+    with openai.OpenAI(base_url=f"{parrot_server.url}/v1", api_key=parrot_server.key, max_retries=0) as client:
+        assert parroted(client, AMONG_OTHERS).choices[0].finish_reason == "content_filter"
+        *_, last = parroted(client, AMONG_OTHERS, stream=True)
+    assert last.choices[0].finish_reason == "content_filter"
 
 
 def parroted(client: openai.OpenAI, text: str, **fields: Any) -> Any:

@@ -11,6 +11,7 @@ from smalt.api.accounting import Asked, Tally
 from smalt.api.closing import Closing
 from smalt.api.hearing import Ears, Heard
 from smalt.api.judged_streams import EngineStream, Verdict
+from smalt.api.token_prompts import spelled_out
 from smalt.engines.protocols import (
     ChatDelta,
     ChatEvent,
@@ -126,8 +127,10 @@ class Generation:
                 async for event in events:
                     yield event
             return
+        # Before the verdict, whose model may find no room beside this one.
+        shown = await spelled_out(self.models, asked)
         async with (
-            Verdict(self._judge(asked, checks, documents)) as verdict,
+            Verdict(self._judge(shown, checks, documents)) as verdict,
             verdict.leased(lambda: self.models.lease(asked.model, ability)) as engine,
             aclosing(self._looked_at(asked, lambda: begin(engine), checks, verdict)) as told,
         ):

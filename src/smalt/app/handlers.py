@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from smalt.app.opening import Rooms
+from smalt.http.blocked_in_jobs import BlockedInJobs
 from smalt.http.limits import open_limits
 from smalt.jobs.protocols import Handler, Sweep
 from smalt.store.containers import ExpiredContainers
@@ -77,7 +78,7 @@ def _responses(rooms: Rooms) -> "RespondHandler":
     return RespondHandler(
         Responses(rooms.database, rooms.jobs),
         Planner(rooms),
-        Generation(rooms.models, rooms.content_filter, rooms.ears),
+        Generation(rooms.models, rooms.content_filter, rooms.ears, BlockedInJobs(rooms.settings)),
         JobSpending(UsageRecorder(rooms.database), open_limits(rooms.settings), Keys(rooms.database)),
         rooms.settings.responses,
     )

@@ -168,6 +168,15 @@ class CompletionEngine(Protocol):
 
 
 @runtime_checkable
+class TokenReader(Protocol):
+    """Knows which text the token ids of a prompt stand for; not every completion engine does."""
+
+    async def text_of(self, tokens: Sequence[int]) -> str:
+        """The text of token ids; raises `InvalidRequest` for one that its model does not have."""
+        ...
+
+
+@runtime_checkable
 class EmbeddingEngine(Protocol):
     """Turns texts into vectors of unit length."""
 

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from smalt.core.settings import Settings
+from smalt.http.blocked_in_jobs import BlockedInJobs
 from smalt.http.call import Call
 from smalt.store.usage import EndUser, Tokens
 
@@ -56,6 +57,7 @@ class Metrics:
 
     def __init__(self, settings: Settings) -> None:
         self._is_shared = settings.server.workers > 1
+        self._blocked_in_jobs = BlockedInJobs(settings)
         if self._is_shared:
             # The library looks once, while it is imported.
             os.environ.setdefault(MULTIPROCESS_VARIABLE, str(shared_folder(settings)))
@@ -115,9 +117,11 @@ class Metrics:
         return child
 
     def page(self, workers: Iterable[Any]) -> bytes:
-        """All counts of all API processes, and the state of the engine workers, as Prometheus reads it."""
+        """All counts of all API processes and of jobs, and the state of the engine workers, as Prometheus reads it."""
         from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 
+        for labels, count in self._blocked_in_jobs.take().items():
+            self._of(self._filtered, *labels).inc(count)
         registry = self._registry
         if self._is_shared:
             registry = CollectorRegistry()

@@ -9,6 +9,7 @@ from smalt.safety.judging import Answer, Judge
 from smalt.safety.policies import Policy
 from smalt.safety.prompts import prompts_of
 from smalt.safety.results import Results, is_filtered
+from smalt.safety.sentences import sentences_of
 from smalt.safety.streaming import STREAMED, WHOLE, held_back
 from smalt.safety.transcripts import Stretch
 
@@ -54,7 +55,16 @@ class PolicyChecks:
     async def look(self, texts: Sequence[str]) -> Results:
         """What is found in texts that a model has written to leave beside its answer."""
         return await self._judge.answer(
-            Answer(texts=texts, recent=texts, content="", question="", documents=(), is_last=True), self._policy
+            Answer(
+                texts=texts,
+                sentences=[one for text in texts for one in sentences_of(text)],
+                recent=texts,
+                content="",
+                question="",
+                documents=(),
+                is_last=True,
+            ),
+            self._policy,
         )
 
     @property
@@ -71,6 +81,7 @@ class PolicyChecks:
         return await self._judge.answer(
             Answer(
                 texts=texts,
+                sentences=transcript.sentences(is_last=stretch.is_last),
                 recent=transcript.recent(stretch.deltas),
                 content=transcript.content,
                 question=self._question(stretch.choice),

@@ -37,10 +37,12 @@ class ProtectedMaterial(Protocol):
 class Answer:
     """A stretch of an answer: `texts` are the new ones with some of what came before; `recent` has more of that.
 
-    `documents` are what the answer must rest on; `is_last` when nothing follows.
+    `sentences` are those that have ended in it; `documents` are what the answer must rest on; `is_last` when nothing
+    follows.
     """
 
     texts: Sequence[str]
+    sentences: Sequence[str]
     recent: Sequence[str]
     content: str
     question: str
@@ -64,7 +66,7 @@ class Judge:
             return
         # A failure is told of with each prompt.
         with suppress(ApiError):
-            await self.scorer.texts([text for prompt in prompts for text in prompt.all_texts])
+            await self.scorer.texts([text for prompt in prompts for text in (*prompt.all_texts, *prompt.sentences)])
 
     async def prompt(self, prompt: Prompt, policy: Policy, documents: Sequence[str] = ()) -> Results:
         """What is found in a prompt and in the documents that are shown with it."""
@@ -73,7 +75,7 @@ class Judge:
         await self._check_pictures(prompt, side)
         return await self._all(
             lambda: self._readable(prompt, policy),
-            lambda: self._harms(side, texts),
+            lambda: self._harms(side, texts, prompt.sentences),
             lambda: self._guarded(side, texts),
             lambda: self._pictured(side, prompt.images),
             lambda: self._profanity(side, texts),
@@ -87,7 +89,7 @@ class Judge:
         side = policy.answers
         protected = {name: side.detections[name] for name in PROTECTED if name in side.detections}
         return await self._all(
-            lambda: self._harms(side, answer.texts),
+            lambda: self._harms(side, answer.texts, answer.sentences),
             lambda: self._guarded(side, answer.texts, answer.question),
             lambda: self._profanity(side, answer.texts),
             lambda: self._blocklists(policy, answer.texts),
@@ -121,10 +123,13 @@ class Judge:
             )
         return {}
 
-    async def _harms(self, side: Side, texts: Sequence[str]) -> Results:
+    async def _harms(self, side: Side, texts: Sequence[str], sentences: Sequence[str]) -> Results:
+        """The harms in texts, and in sentences of them by themselves."""
         if self.scorer is None or not side.harms:
             return {}
-        return _harm_results(side, await self.scorer.texts(texts))
+        known = {text.strip() for text in texts}
+        apart = [sentence for sentence in sentences if sentence not in known]
+        return _harm_results(side, await self.scorer.texts([*texts, *apart]))
 
     async def _guarded(self, side: Side, texts: Sequence[str], question: str | None = None) -> Results:
         """What a guard finds, piece by piece: one that it has no verdict on hides nothing of the others."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import unquote, unquote_to_bytes
 
+from smalt.safety.schema_texts import text_of_schema
+from smalt.safety.sentences import sentences_of
 from smalt.schemas.chat import (
     AzureCreateChatCompletionRequest,
     ChatCompletionRequestAssistantMessage,
@@ -63,6 +65,11 @@ class Prompt:
         return [said.text for said in self.texts if said.source == source]
 
     @property
+    def sentences(self) -> list[str]:
+        """The sentences of what users say."""
+        return [sentence for text in self.from_source("user") for sentence in sentences_of(text)]
+
+    @property
     def question(self) -> str:
         """What users said last."""
         asked = self.from_source("user")
@@ -91,12 +98,17 @@ def _conversation(asked: AzureCreateChatCompletionRequest) -> Prompt:
 def _told_beside(asked: AzureCreateChatCompletionRequest) -> Iterator[str]:
     """What the application tells the model beside the conversation: of its tools, of the answer's form, a draft."""
     for tool in asked.tools or ():
-        described = tool.function if isinstance(tool, ChatCompletionTool) else tool.custom
-        yield described.description or ""
+        if isinstance(tool, ChatCompletionTool):
+            yield from (tool.function.description or "", text_of_schema(tool.function.parameters))
+        else:
+            yield tool.custom.description or ""
     for function in asked.functions or ():
-        yield function.description or ""
+        yield from (function.description or "", text_of_schema(function.parameters))
     if isinstance(asked.response_format, ResponseFormatJsonSchema):
-        yield asked.response_format.json_schema.description or ""
+        form = asked.response_format.json_schema
+        yield from (form.description or "", text_of_schema(form.schema_))
+    for source in asked.data_sources or ():
+        yield source.parameters.role_information or ""
     if asked.prediction is not None:
         content = asked.prediction.content
         yield from (content,) if isinstance(content, str) else (part.text for part in content)

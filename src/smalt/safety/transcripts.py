@@ -8,6 +8,7 @@ from typing import Final
 from smalt.engines.protocols import ChatDelta, CompletionDelta
 from smalt.safety.blocklists import UNSPACED
 from smalt.safety.results import Results
+from smalt.safety.sentences import next_sentences
 
 Delta = ChatDelta | CompletionDelta
 
@@ -45,6 +46,8 @@ class Transcript:
     """The texts of one choice, by the part of the answer that they are."""
 
     parts: dict[str, str] = field(default_factory=dict[str, str])
+    _told: dict[str, int] = field(default_factory=dict[str, int])
+    """Where in each part the first sentence begins that `sentences` has not told."""
 
     def add(self, deltas: Sequence[Delta]) -> list[str]:
         """Take in a stretch; returns its texts, each with enough of what came before it."""
@@ -61,6 +64,14 @@ class Transcript:
             for part, text in texts_of(delta):
                 sizes[part] = sizes.get(part, 0) + len(text)
         return [self.parts[part][-(size + RECENT) :] for part, size in sizes.items()]
+
+    def sentences(self, *, is_last: bool) -> list[str]:
+        """The sentences that have ended since the last time, of every part; all that is left when nothing follows."""
+        ended: list[str] = []
+        for part, text in self.parts.items():
+            found, self._told[part] = next_sentences(text, self._told.get(part, 0), is_whole=is_last)
+            ended += found
+        return ended
 
     @property
     def content(self) -> str:

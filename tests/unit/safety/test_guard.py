@@ -88,7 +88,7 @@ async def test_both_are_asked_and_the_worse_counts(models, policy, judged):
     judge = Judge(
         Scorer(models, model="judge", image_model=None), Guard(models, "guard"), None, NoMaterial(), passes=True
     )
-    answer = Answer(["bad"], ["bad"], "bad", question="why?", documents=(), is_last=True)
+    answer = Answer(["bad"], [], ["bad"], "bad", question="why?", documents=(), is_last=True)
     assert (await judge.answer(answer, policy))["hate"]["filtered"] is True
     assert models.engine.asked == [
         [("user", "bad kill")],

@@ -1,10 +1,12 @@
 """What is taken out of a request to be looked at."""
 
 from base64 import b64encode
+from typing import Any
 
 import pytest
 
 from smalt.safety.prompts import Said, prompts_of
+from smalt.safety.schema_texts import text_of_schema
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.schemas.completions import CreateCompletionRequest
 
@@ -74,11 +76,23 @@ def test_pictures_are_read_as_leniently_as_a_model_may_read_them(url):
 
 
 def test_what_the_application_tells_beside_the_conversation_is_taken():
+    inner = {
+        "description": "Where to look.",
+        "anyOf": [{"enum": ["here", 3, "there"]}, {"const": "up", "type": "string"}],
+    }
+    nested = {"type": "object", "properties": {"description": inner, "at": {"title": "At", "default": "noon"}}}
     tools = [
         {"type": "function", "function": {"name": "look", "description": "Looks."}},
         {"type": "custom", "custom": {"name": "run", "description": "Runs."}},
-        {"type": "function", "function": {"name": "silent"}},
+        {"type": "function", "function": {"name": "silent", "parameters": nested}},
     ]
+    parameters = {
+        "endpoint": "https://search.example",
+        "index_name": "pages",
+        "authentication": {"type": "api_key", "key": "key"},
+        "role_information": "Answer as a pirate.",
+    }
+    source = {"type": "azure_search", "parameters": parameters}
     body = AzureCreateChatCompletionRequest.model_validate(
         {
             "model": "chat",
@@ -87,13 +101,15 @@ def test_what_the_application_tells_beside_the_conversation_is_taken():
             "functions": [{"name": "old", "description": "Olds."}],
             "response_format": {
                 "type": "json_schema",
-                "json_schema": {"name": "form", "description": "A form.", "schema": {"type": "object"}},
+                "json_schema": {"name": "form", "description": "A form.", "schema": {"title": "Form"}},
             },
+            "data_sources": [source],
             "prediction": {"type": "content", "content": [{"type": "text", "text": "A draft."}]},
         }
     )
     (prompt,) = prompts_of(body)
-    assert prompt.beside == ("Looks.", "Runs.", "Olds.", "A form.", "A draft.")
+    told = "Where to look.\nhere\nthere\nup\nAt\nnoon"
+    assert prompt.beside == ("Looks.", "Runs.", told, "Olds.", "A form.", "Form", "Answer as a pirate.", "A draft.")
     assert prompt.all_texts == ["hello", *prompt.beside]
     assert prompt.texts == (Said("hello", "user"),)
 
@@ -123,3 +139,10 @@ def test_a_file_that_nobody_has_read_cannot_be_judged():
 def test_what_comes_after_is_read_too():
     (prompt,) = prompts_of(completion("one", suffix="two"))
     assert [said.text for said in prompt.texts] == ["one", "two"]
+
+
+def test_a_schema_as_deep_as_any_is_read():
+    schema: dict[str, Any] = {"description": "At the bottom."}
+    for _ in range(5_000):
+        schema = {"items": schema}
+    assert text_of_schema(schema) == "At the bottom."

@@ -1,6 +1,7 @@
 """Copies in answers of what the operator added."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -129,6 +130,19 @@ async def test_a_copy_is_found_beside_and_within_a_table(materials):
     assert await protected.find("code", zeros) is not None
     assert await protected.find("code", CODE + "1, " * 500) is not None
     assert await protected.find("code", "1, " * 500) is None
+
+
+async def test_what_was_added_with_all_its_places_is_compared_at_some_too(materials):
+    zeros = "0, " * 3000
+    limited = prepared("code", f"table = [{zeros}]\n{CODE}", name="table.py")
+    every = fingerprints(list(GRAINS["code"].cut(f"table = [{zeros}]\n{CODE}")), GRAINS["code"])
+    assert len(every) > 2 * len(limited.fingerprints)
+    await materials.add(replace(limited, fingerprints=every))
+    protected = ProtectedMaterial(materials)
+    found = [await protected.find("code", text) for text in (zeros, f"[{zeros}] {CODE}", CODE)]
+    assert [match is not None and match.name for match in found] == ["table.py"] * 3
+    whole = found[1]
+    assert whole.end - whole.start > len(CODE) - 40
 
 
 def test_scripts_without_spaces_have_a_token_for_each_character():

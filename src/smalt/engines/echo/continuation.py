@@ -1,5 +1,7 @@
 """Decides what an echo says to the prompts of a text completion."""
 
+from collections.abc import Sequence
+
 from smalt.core.errors import UnsupportedParameter
 from smalt.engines.echo.likelihood import certain, unknown
 from smalt.engines.echo.words import repeated, stopped, tokens_of
@@ -25,13 +27,18 @@ def max_tokens(body: CreateCompletionRequest) -> int:
 
 
 def prompts_of(body: CreateCompletionRequest) -> list[str]:
-    """The prompts as texts; a token id that is no word here is written as a number."""
+    """The prompts as texts."""
     given = body.prompt
     if given is None or isinstance(given, str):
         return [given or ""]
     if isinstance(given[0], int):
-        return ["".join(f" {token}" for token in given)]
-    return [one if isinstance(one, str) else "".join(f" {token}" for token in _ids(one)) for one in given]
+        return [text_of(_ids(given))]
+    return [one if isinstance(one, str) else text_of(_ids(one)) for one in given]
+
+
+def text_of(tokens: Sequence[int]) -> str:
+    """The text that token ids stand for: they are no words here, and are written as numbers."""
+    return "".join(f" {token}" for token in tokens)
 
 
 def scripts(prompts: list[str], body: CreateCompletionRequest, *, most: int | None, length: int | None) -> list[Script]:

@@ -74,6 +74,10 @@ class EchoEngine(Engine):
             yield delta
         yield Usage(prompt_tokens, continuation.count_new(scripts, prompts, body))
 
+    async def text_of(self, tokens: Sequence[int]) -> str:
+        """What is said again of token ids."""
+        return continuation.text_of(tokens)
+
     async def embed(self, inputs: Sequence[str | Sequence[int]], dimensions: int | None = None) -> Embeddings:
         """Draw a vector for each input, seeded by what it says."""
         await self._at_once()

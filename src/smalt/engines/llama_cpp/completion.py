@@ -121,13 +121,14 @@ def _request(plan: CompletionPlan, positions: range, candidates: range) -> tuple
 
 async def _echoes(worker: Worker, plan: CompletionPlan) -> AsyncGenerator[CompletionDelta]:
     for position, prompt in enumerate(plan.prompts if plan.has_echo else ()):
-        text = await _text_of(worker, prompt)
+        text = await text_of(worker, prompt)
         entries = None if plan.top_logprobs is None else await prompt_entries(worker, prompt, plan.top_logprobs)
         for rank in range(plan.choices):
             yield CompletionDelta(position * plan.choices + rank, text, entries)
 
 
-async def _text_of(worker: Worker, prompt: Prompt) -> str:
+async def text_of(worker: Worker, prompt: Prompt) -> str:
+    """A prompt as a text; token ids that the model does not have must have been refused before."""
     if isinstance(prompt, str):
         return prompt
     if prompt == list(worker.facts.beginning_token):

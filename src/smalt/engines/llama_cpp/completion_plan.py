@@ -79,7 +79,7 @@ def _prompts(body: CreateCompletionRequest, facts: ModelFacts) -> list[Prompt]:
     else:
         prompts = list(given)
     for prompt in prompts:
-        _check_tokens(prompt, facts)
+        check_tokens(prompt, facts)
     return [prompt or _new_document(facts) for prompt in prompts]
 
 
@@ -87,7 +87,8 @@ def _new_document(facts: ModelFacts) -> Prompt:
     return list(facts.beginning_token)
 
 
-def _check_tokens(prompt: Prompt, facts: ModelFacts) -> None:
+def check_tokens(prompt: Prompt, facts: ModelFacts) -> None:
+    """Refuse token ids that the model does not have, which its server takes for a fault of its own."""
     if isinstance(prompt, str):
         return
     for token in prompt:

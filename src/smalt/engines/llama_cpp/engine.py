@@ -1,7 +1,7 @@
 """The engine as the rest of Smalt sees it: which worker it needs, and what it answers with it."""
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -11,7 +11,7 @@ import orjson
 from smalt.core.errors import EngineFailed, NotInstalled
 from smalt.engines.llama_cpp import chat, completion, templated_chat
 from smalt.engines.llama_cpp.chat_plan import plan_chat
-from smalt.engines.llama_cpp.completion_plan import plan_completion
+from smalt.engines.llama_cpp.completion_plan import check_tokens, plan_completion
 from smalt.engines.llama_cpp.facts import ModelFacts
 from smalt.engines.llama_cpp.held import SchemaCheck
 from smalt.engines.llama_cpp.options import read_options, sizes, usual_threads
@@ -85,6 +85,12 @@ class LlamaCppEngine(Engine):
     def complete(self, body: CreateCompletionRequest) -> AsyncIterator[CompletionEvent]:
         """Stream the continuation of every prompt."""
         return self._complete(body)
+
+    async def text_of(self, tokens: Sequence[int]) -> str:
+        """What token ids of the model's own stand for, special ones spelled out."""
+        prompt = list(tokens)
+        check_tokens(prompt, self._worker.facts)
+        return await completion.text_of(self._worker, prompt)
 
     async def close(self) -> None:
         """Close the connections to the worker."""

@@ -1,7 +1,7 @@
 """Looks fingerprints of answers up among those of the operator's materials."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -119,7 +119,12 @@ def _citation(match: Match | None) -> dict[str, Any]:
 def _runs(occurrences: Sequence[Occurrence], places: Places, grain: Grain) -> list[_Run]:
     """Fingerprints that stand as far apart in the text as in a material, joined where they overlap or touch."""
     lines: dict[tuple[int, int], list[int]] = defaultdict(list)
+    seen: Counter[tuple[int, int]] = Counter()
     for one in occurrences:
+        seen[one.sequence, one.fingerprint] += 1
+        # Materials that were added before there was a limit have more.
+        if seen[one.sequence, one.fingerprint] > REPEATED:
+            continue
         # The latest: a stream's earlier ones were looked at before.
         for place in places[one.fingerprint][-REPEATED:]:
             lines[one.sequence, place - one.position].append(place)
