@@ -19,6 +19,7 @@ from smalt.engines.audio import (
     SpeechEngine,
     TranscriptEnd,
     TranscriptionEngine,
+    TranscriptProgress,
     TranscriptSegment,
     Utterance,
     VoiceActivity,
@@ -84,6 +85,8 @@ async def transcribed(events: AsyncIterator[Any]) -> Transcribed:
                 assert is_first, "what answers is said before anything else"
             case TranscriptEnd():
                 told.ends.append(event)
+            case TranscriptProgress():
+                pass
             case _:
                 told.segments.append(event)
         is_first = False

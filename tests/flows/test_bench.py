@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recordings import sentence
-from smalt.cli.bench import chat, embeddings, gateway, ingest, responses, search, speak, start, transcribe
+from smalt.cli.bench import chat, embeddings, gateway, ingest, responses, search, speak, start, transcribe, voices
 from smalt.cli.bench.load import Load
 from smalt.cli.bench.report import Report
 from smalt.cli.bench.servers import Server, smalt_server
@@ -128,6 +128,15 @@ def test_speech_runs_against_the_bare_library(starter_data_dir) -> None:
     found = figures(speak.measure(model, speak.Plan(pairs=1, words=6), "smalt bench speak"))
     assert 0.7 < found["length of the sound"] < 1.4
     assert found["time to the first sound"]
+
+
+def test_every_voice_reads_and_is_heard_again() -> None:
+    able = frozenset({"audio_speech", "audio_transcription"})
+    echo = Deployment("echo", "echo", "echo", able)
+    found = figures(voices.measure(echo, echo, voices.QUICK, "smalt bench speak --voices"))
+    assert len([what for what in found if what.startswith("misheard of ")]) == 13
+    assert found["misheard of alloy"] == 0, "an echo hears every word that an echo spoke"
+    assert voices.edits(["a", "b", "c", "d"], ["a", "x", "c"]) == 2
 
 
 @pytest.mark.real

@@ -1,7 +1,10 @@
 """Counts what one generation uses, to the end or to where its client left."""
 
-from typing import Any
+from collections.abc import Mapping
+from math import ceil
+from typing import Any, Final
 
+from smalt.engines.audio import AudioFormat, SpeechAudio, SpeechEnd, SpeechEvent, Utterance
 from smalt.engines.protocols import ChatDelta, ChatEvent, CompletionDelta, CompletionEvent, Serving, Usage
 from smalt.http.call import Call
 from smalt.schemas.chat import AzureCreateChatCompletionRequest
@@ -9,6 +12,19 @@ from smalt.schemas.completions import CreateCompletionRequest
 
 Asked = AzureCreateChatCompletionRequest | CreateCompletionRequest
 BYTES_PER_TOKEN = 4
+AUDIO_TOKENS_A_SECOND: Final = 50
+"""Whisper makes 1,500 positions of 30 seconds."""
+
+SPEECH_TOKENS_A_SECOND: Final = 20
+SPEECH_BYTES_A_SECOND: Final[Mapping[AudioFormat, int]] = {
+    "mp3": 12_000,
+    "opus": 6_000,
+    "aac": 12_000,
+    "flac": 24_000,
+    "wav": 48_000,
+    "pcm": 48_000,
+}
+"""About as much as a second of speech takes in a file."""
 
 
 def usage_json(usage: Usage, *, heard_tokens: int = 0, spoken_tokens: int = 0) -> dict[str, Any]:
@@ -78,6 +94,38 @@ class Tally:
             user=body.user,
             user_security_context=security_context and security_context.model_dump(exclude_unset=True),
         )
+
+
+class SpeechTally:
+    """What has been seen of one speech: who spoke, how much of it, and the engine's own count at the end."""
+
+    def __init__(self, model: str, utterance: Utterance) -> None:
+        self.model = model
+        self._utterance = utterance
+        self._bytes = 0
+        self._end: SpeechEnd | None = None
+
+    def see(self, event: SpeechEvent) -> None:
+        """Take note of one event."""
+        if isinstance(event, Serving):
+            self.model = event.model
+        elif isinstance(event, SpeechAudio):
+            self._bytes += len(event.data)
+        else:
+            self._end = event
+
+    def used(self) -> Usage | None:
+        """The tokens of the text and of its sound; None when nothing was spoken.
+
+        Those of a speech that was given up are told from the bytes of the text and of the sound that was made.
+        """
+        if self._end is not None:
+            return Usage(self._end.input_tokens, self._end.output_tokens)
+        if not self._bytes:
+            return None
+        seconds = self._bytes / SPEECH_BYTES_A_SECOND[self._utterance.format]
+        read = ceil(len(self._utterance.text.encode()) / BYTES_PER_TOKEN)
+        return Usage(read, ceil(seconds * SPEECH_TOKENS_A_SECOND))
 
 
 def _estimate(body: Asked) -> int:

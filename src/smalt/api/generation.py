@@ -9,7 +9,7 @@ import orjson
 
 from smalt.api.accounting import Asked, Tally
 from smalt.api.closing import Closing
-from smalt.api.hearing import Ears, Heard
+from smalt.api.hearing import Ears, Heard, Spend
 from smalt.api.judged_streams import EngineStream, Verdict
 from smalt.api.token_prompts import spelled_out
 from smalt.engines.protocols import (
@@ -84,9 +84,9 @@ class Generation:
     """What hears recordings; without it they are left to the chat model."""
     meter: FilterMeter | None = None
 
-    async def heard(self, body: AzureCreateChatCompletionRequest) -> Heard:
+    async def heard(self, body: AzureCreateChatCompletionRequest, spend: Spend) -> Heard:
         """The conversation as its model can take it."""
-        return Heard(body) if self.ears is None else await self.ears.hear(body)
+        return Heard(body) if self.ears is None else await self.ears.hear(body, spend)
 
     def looks_at(self, asked: Asked, *, is_azure: bool) -> bool:
         """Whether the content filter has anything to look for in a request and its answer."""

@@ -3,14 +3,15 @@
 import base64
 import binascii
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from smalt.api.accounting import AUDIO_TOKENS_A_SECOND
 from smalt.api.closing import Closing
 from smalt.core.errors import InvalidRequest, ModelNotFound, TooLarge, UnsupportedValue
 from smalt.core.settings import AudioSettings
-from smalt.engines.audio import Recording, TranscriptionEngine, TranscriptSegment
+from smalt.engines.audio import Recording, TranscriptEnd, TranscriptionEngine, TranscriptSegment
 from smalt.engines.protocols import ChatEngine, Hearing, Serving, Usage
 from smalt.engines.registry import engine_class
 from smalt.models import Models
@@ -23,6 +24,8 @@ from smalt.schemas.chat import (
 )
 
 Part = ChatCompletionRequestUserMessageContentPart
+Spend = Callable[[str, Usage], None]
+"""Books what a model has used: its name and the tokens."""
 
 REMEMBERED = 128
 """How many transcripts are remembered: clients send a conversation's recordings again with every turn."""
@@ -33,20 +36,18 @@ BESIDE_TEXT = 'Transcript of the recording: "{said}"'
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What is said in a recording, which model heard it, and what that took."""
+    """What is said in a recording, and the tokens of its sound."""
 
     text: str
-    model: str
-    usage: Usage
+    audio_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A conversation for a model that reads; `audio_tokens` are those of its recordings, `spent` what was used now."""
+    """A conversation for a model that reads; `audio_tokens` are those of its recordings, remembered ones too."""
 
     body: AzureCreateChatCompletionRequest
     audio_tokens: int = 0
-    spent: Sequence[Transcript] = ()
 
 
 class Ears:
@@ -57,11 +58,13 @@ class Ears:
         self._settings = settings
         self._remembered: OrderedDict[bytes, Transcript] = OrderedDict()
 
-    async def hear(self, body: AzureCreateChatCompletionRequest) -> Heard:
-        """The conversation with words instead of recordings, unless its model hears them itself."""
+    async def hear(self, body: AzureCreateChatCompletionRequest, spend: Spend) -> Heard:
+        """The conversation with words instead of recordings, unless its model hears them itself.
+
+        What is heard now is booked, also when a client leaves or a later recording is refused.
+        """
         if not any(_recordings(body)) or await self._hears(body.model):
             return Heard(body)
-        spent: list[Transcript] = []
         told: dict[tuple[int, int], Transcript] = {}
         for position, place, part in _recordings(body):
             param = f"messages[{position}].content[{place}].input_audio"
@@ -77,11 +80,11 @@ class Ears:
                         with_times=False,
                     ),
                     param,
+                    spend,
                 )
-                spent.append(transcript)
             self._remember(digest, transcript)
             told[position, place] = transcript
-        return Heard(_retold(body, told), sum(one.usage.prompt_tokens for one in told.values()), spent)
+        return Heard(_retold(body, told), sum(one.audio_tokens for one in told.values()))
 
     async def _hears(self, model: str) -> bool:
         """Whether the chat model takes recordings; only engines that might are opened to ask them."""
@@ -107,11 +110,11 @@ class Ears:
             )
         return content
 
-    async def _transcript(self, recording: Recording, param: str) -> Transcript:
+    async def _transcript(self, recording: Recording, param: str, spend: Spend) -> Transcript:
         name = self._settings.transcription_model
         try:
             async with self._models.lease(name, TranscriptionEngine) as engine:
-                return await _heard(engine, recording, self._models.find(name).model)
+                return await _heard(engine, recording, self._models.find(name).model, spend)
         except ModelNotFound as error:
             raise UnsupportedValue(
                 f"Unsupported value: '{param}' is not supported with this model. It cannot hear, and there is no "
@@ -130,19 +133,26 @@ class Ears:
             self._remembered.popitem(last=False)
 
 
-async def _heard(engine: TranscriptionEngine, recording: Recording, model: str) -> Transcript:
-    """All that the engine hears."""
+async def _heard(engine: TranscriptionEngine, recording: Recording, model: str, spend: Spend) -> Transcript:
+    """All that the engine hears; until it tells its count, what was heard is estimated."""
     said: list[str] = []
-    usage = Usage(0)
-    async with Closing(engine.transcribe(recording)) as events:
-        async for event in events:
-            if isinstance(event, Serving):
-                model = event.model
-            elif isinstance(event, TranscriptSegment):
-                said.append(event.text)
-            else:
-                usage = Usage(event.audio_tokens + event.prompt_tokens, event.completion_tokens)
-    return Transcript("".join(said).strip(), model, usage)
+    usage: Usage | None = None
+    written = 0
+    try:
+        async with Closing(engine.transcribe(recording)) as events:
+            async for event in events:
+                if isinstance(event, Serving):
+                    model = event.model
+                elif isinstance(event, TranscriptSegment):
+                    said.append(event.text)
+                    written += len(event.tokens)
+                    usage = Usage(round(event.end * AUDIO_TOKENS_A_SECOND), written)
+                elif isinstance(event, TranscriptEnd):
+                    usage = Usage(event.audio_tokens + event.prompt_tokens, event.completion_tokens)
+    finally:
+        if usage is not None:
+            spend(model, usage)
+    return Transcript("".join(said).strip(), 0 if usage is None else usage.prompt_tokens)
 
 
 def _recordings(

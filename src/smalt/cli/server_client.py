@@ -25,11 +25,12 @@ class ServerRefusedError(Exception):
 
 
 class ServerClient:
-    """A server's address, and the key that it asks for."""
+    """A server's address, the key that it asks for, and how long it may be silent."""
 
-    def __init__(self, base_url: str, key: str | None) -> None:
+    def __init__(self, base_url: str, key: str | None, *, wait_seconds: float = WAIT_SECONDS) -> None:
         self._base_url = base_url.rstrip("/")
         self._key = key
+        self._wait_seconds = wait_seconds
 
     @contextmanager
     def post(self, path: str, body: bytes, content_type: str) -> Generator[HTTPResponse]:
@@ -44,7 +45,7 @@ class ServerClient:
     def _opened(self, path: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
         try:
             request = Request(f"{self._base_url}{path}", body, headers)  # noqa: S310 - the address is the user's own
-            return _opener(self._base_url).open(request, timeout=WAIT_SECONDS)
+            return _opener(self._base_url).open(request, timeout=self._wait_seconds)
         except HTTPError as error:
             with error:
                 raise ServerRefusedError(_advice(error)) from error
@@ -59,10 +60,12 @@ class ServerClient:
 
 
 @contextmanager
-def connected(url: str | None, key: str | None, config: Path | None) -> Generator[ServerClient]:
+def connected(
+    url: str | None, key: str | None, config: Path | None, *, wait_seconds: float = WAIT_SECONDS
+) -> Generator[ServerClient]:
     """The server at `url`, or at the settings' address; what it refuses ends the program with a line about it."""
     try:
-        yield ServerClient(url or _address_of_settings(config), key)
+        yield ServerClient(url or _address_of_settings(config), key, wait_seconds=wait_seconds)
     except ServerRefusedError as error:
         typer.echo(f"smalt: {error}", err=True)
         raise typer.Exit(1) from None

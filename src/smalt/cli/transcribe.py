@@ -20,6 +20,8 @@ SUFFIXES = {
     "diarized_json": ".json",
 }
 STANDARD_INPUT = Path("-")
+WAIT_SECONDS = 24 * 3600
+"""A whole transcript comes when all was heard; the server says by itself when a recording hangs."""
 
 Files = Annotated[list[Path], typer.Argument(help="Recordings (flac, mp3, mp4, m4a, ogg, wav, webm …); - reads one.")]
 
@@ -46,7 +48,7 @@ def transcribe(  # noqa: PLR0913 - each is an option
 
     chosen = _format(format, words=words)
     places = _places(files, output, chosen)
-    with connected(url, key, config) as server:
+    with connected(url, key, config, wait_seconds=WAIT_SECONDS) as server:
         hearing = Hearing(
             server, model=model, format=chosen, language=language, words=words, translate=translate, prompt=prompt
         )

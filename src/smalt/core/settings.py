@@ -54,7 +54,9 @@ class LimitSettings(Section):
     body_bytes: int = Field(default=64 * 2**20, ge=1024, description="Largest JSON body.")
     upload_bytes: int = Field(default=512 * 2**20, ge=1024, description="Largest multipart body.")
     request_timeout_seconds: float = Field(
-        default=600.0, gt=0, description="Longest time one request may work; an upload may take longer to arrive."
+        default=600.0,
+        gt=0,
+        description="Longest time one request may work; counted anew while an upload arrives or a recording is heard.",
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from smalt.core.errors import InvalidRequest
+from smalt.core.errors import InvalidRequest, UnsupportedValue
 from smalt.engines.protocols import Serving, TokenLogprob
 
 AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
@@ -24,12 +24,21 @@ class VoiceActivity:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownSpeaker:
+    """A speaker's name, and a recording of the voice as a data URL."""
+
+    name: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """A file with sound in it, and what is wanted of it.
 
     `language` is an ISO-639-1 code, None to find out. `voice_activity` cuts the sound into chunks at its silences.
     `temperature` 0 begins there and rises by itself where an answer is improbable. Without `with_times` only the text
     counts, and `stream` says that it is wanted as it comes: an engine that is always as quick may ignore both.
+    `with_speakers` wants a speaker with each segment; those that are known are called by their names.
     """
 
     content: bytes
@@ -42,6 +51,7 @@ class Recording:
     with_words: bool = False
     with_logprobs: bool = False
     with_speakers: bool = False
+    known_speakers: tuple[KnownSpeaker, ...] = ()
     max_hours: float | None = None
     with_times: bool = True
     stream: bool = False
@@ -91,7 +101,12 @@ class TranscriptEnd:
     completion_tokens: int = 0
 
 
-TranscriptEvent = Serving | TranscriptSegment | TranscriptEnd
+@dataclass(frozen=True, slots=True)
+class TranscriptProgress:
+    """More of the recording was gone through, and nothing was said there."""
+
+
+TranscriptEvent = Serving | TranscriptSegment | TranscriptProgress | TranscriptEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +144,16 @@ def invalid_file() -> InvalidRequest:
     return InvalidRequest(f"Invalid file format. Supported formats: {list(FILE_FORMATS)}", param="file")
 
 
+def speakers_unknown(model: str) -> UnsupportedValue:
+    """The refusal to tell speakers apart, which says what can."""
+    return UnsupportedValue(
+        f"The model '{model}' does not tell speakers apart. Name one that does, such as a deployment of the engine "
+        "upstream for a server's gpt-4o-transcribe-diarize (docs/api/audio.md, Speakers), or ask for response_format "
+        "json or verbose_json.",
+        param="response_format",
+    )
+
+
 def recording_too_long(most_hours: float) -> InvalidRequest:
     """The refusal of a recording that is longer than it may be."""
     return InvalidRequest(
@@ -144,8 +169,10 @@ class TranscriptionEngine(Protocol):
     def transcribe(self, recording: Recording) -> AsyncIterator[TranscriptEvent]:
         """Stream the segments of a recording as they are heard, and the end; silence has no segments.
 
-        Raises `InvalidRequest` with the `param` for what cannot be decoded or honoured. Closing the iterator early
-        stops the work.
+        A request may take `limits.request_timeout_seconds` between two events, so an engine that hears long recordings
+        yields `TranscriptProgress` where it finds no words. Raises `InvalidRequest` with the `param` for what cannot be
+        decoded or honoured; a recording `with_speakers` is refused by engines that do not tell them apart. Closing the
+        iterator early stops the work.
         """
         ...
 

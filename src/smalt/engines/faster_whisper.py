@@ -9,8 +9,16 @@ from typing import Any, ClassVar, Self
 
 import orjson
 
-from smalt.core.errors import InvalidRequest, NotInstalled
-from smalt.engines.audio import Recording, SpokenWord, TranscriptEnd, TranscriptEvent, TranscriptSegment
+from smalt.core.errors import NotInstalled
+from smalt.engines.audio import (
+    Recording,
+    SpokenWord,
+    TranscriptEnd,
+    TranscriptEvent,
+    TranscriptProgress,
+    TranscriptSegment,
+    speakers_unknown,
+)
 from smalt.engines.channel import ChannelClient
 from smalt.engines.protocols import Deployment, Engine, TokenLogprob, WorkerAddress, WorkerSpec
 from smalt.engines.transcription_worker.options import checked_options
@@ -74,13 +82,10 @@ class FasterWhisperEngine(Engine):
     async def _transcribe(self, recording: Recording) -> AsyncGenerator[TranscriptEvent]:
         assert self._channel is not None
         if recording.with_speakers:
-            raise InvalidRequest(
-                f"The model '{self.deployment.name}' does not tell speakers apart. Use another response_format.",
-                param="response_format",
-            )
+            raise speakers_unknown(self.deployment.name)
         async with aclosing(self._channel.stream("transcribe", _header(recording), recording.content)) as messages:
             async for message, _ in messages:
-                yield _end(message["end"]) if "end" in message else _segment(message["segment"])
+                yield _event(message)
 
 
 def _header(recording: Recording) -> dict[str, Any]:
@@ -101,6 +106,12 @@ def _header(recording: Recording) -> dict[str, Any]:
         "with_logprobs": recording.with_logprobs,
         "max_seconds": recording.max_hours and recording.max_hours * 3600,
     }
+
+
+def _event(message: Mapping[str, Any]) -> TranscriptEvent:
+    if "segment" in message:
+        return _segment(message["segment"])
+    return _end(message["end"]) if "end" in message else TranscriptProgress()
 
 
 def _segment(message: Mapping[str, Any]) -> TranscriptSegment:

@@ -58,8 +58,8 @@ class Call:
     failed_with: Exception | None = None
     """What ended a stream after its status had gone out."""
     started_at: float = field(default_factory=perf_counter)
-    received_at: float | None = None
-    """When the last of a body that was read as it came has arrived."""
+    progressed_at: float | None = None
+    """When more of a body that is read as it comes has arrived, or more of a recording was heard."""
     reserved_tokens: int = 0
     """What admission took from the minute's tokens; set right when the real usage is known."""
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
@@ -70,6 +70,10 @@ class Call:
     def is_azure(self) -> bool:
         """Whether the answer has Azure's manners."""
         return self.mount in {"azure_v1", "azure_classic"}
+
+    def progress(self) -> None:
+        """Say that the work has got on: `limits.request_timeout_seconds` counts from here again."""
+        self.progressed_at = perf_counter()
 
     def spend(
         self,

@@ -57,7 +57,6 @@ class Interruptible:
         self._stopping: Stopping = state.stopping
         self._limit: float = state.settings.limits.request_timeout_seconds
         self._call = call_of(scope)
-        self._started_at = self._call.received_at or self._call.started_at
         self._reason: Exception | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
@@ -68,8 +67,7 @@ class Interruptible:
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
-        left = self._limit - (perf_counter() - self._started_at)
-        self._timer = loop.call_later(max(left, 0.0), self._time_is_up)
+        self._timer = loop.call_later(max(self._left(), 0.0), self._time_is_up)
         self._stopping.add(self)
         return self
 
@@ -82,9 +80,7 @@ class Interruptible:
 
         async def receive_and_wait() -> Message:
             message = await receive()
-            self._call.received_at = perf_counter()
-            self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_later(self._limit, self._time_is_up)
+            self._call.progress()
             return message
 
         return receive_and_wait
@@ -95,7 +91,14 @@ class Interruptible:
             self._reason = reason
             self._task.cancel()
 
+    def _left(self) -> float:
+        """Seconds until the time is up, unless the work gets on."""
+        return self._limit - (perf_counter() - (self._call.progressed_at or self._call.started_at))
+
     def _time_is_up(self) -> None:
+        if (left := self._left()) > 0:
+            self._timer = asyncio.get_running_loop().call_later(left, self._time_is_up)
+            return
         message = f"The request took longer than {self._limit:g} seconds. Ask for less, or raise "
         self.interrupt(TimedOut(message + "limits.request_timeout_seconds."))
 

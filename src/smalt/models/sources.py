@@ -60,14 +60,22 @@ class HubSource:
     revision: str | None
 
     def expected(self, settings: Settings) -> Path | None:
-        """Unknown before it is fetched: a revision may be a branch."""
-        del settings
+        """Where the file lies once it was fetched; None before, since a revision may be a branch."""
+        # The client's own way to ask takes half a second to import, and servers ask when they start.
+        kept = _hub_dir(settings) / f"models--{self.repo.replace('/', '--')}"
+        revision = self.revision or "main"
+        named = kept / "refs" / revision
+        commit = named.read_text() if named.is_file() else revision
+        place = kept / "snapshots" / commit / self.file
+        return place if place.exists() else None
 
     def fetch(self, settings: Settings, watch: Watch) -> Path:
         """The file, from the folder of models or else from the hub; raises `NotInstalled` when neither has it."""
         try:
-            from huggingface_hub import hf_hub_download  # pyright: ignore[reportUnknownVariableType] - its dict has no types
-            from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+            from huggingface_hub import (
+                errors,
+                hf_hub_download,  # pyright: ignore[reportUnknownVariableType] - its dict has no types
+            )
         except ImportError as error:
             raise MissingExtra("huggingface_hub", extra="hub") from error
         watch.note(f"Looking for {self.file} of {self.repo}.")
@@ -77,13 +85,27 @@ class HubSource:
                     self.repo,
                     self.file,
                     revision=self.revision,
-                    cache_dir=models_dir(settings) / "hub",
+                    cache_dir=_hub_dir(settings),
                     local_files_only=settings.offline,
                 )
             )
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-            way_out = "Set SMALT_OFFLINE=false" if settings.offline else "Check the name and the connection"
+        except errors.RepositoryNotFoundError as error:  # those that want a login are among them
+            raise NotInstalled(
+                f"The hub shows no repository {self.repo}. Correct the name; if it wants a login, set HF_TOKEN."
+            ) from error
+        except errors.RevisionNotFoundError as error:
+            raise NotInstalled(f"{self.repo} has no revision {self.revision}. Correct what stands behind @.") from error
+        except errors.RemoteEntryNotFoundError as error:
+            raise NotInstalled(
+                f"{self.repo} has no file {self.file} in its revision {self.revision or 'main'}. Correct its name."
+            ) from error
+        except (errors.HfHubHTTPError, OSError, ValueError) as error:
+            way_out = "Set SMALT_OFFLINE=false" if settings.offline else "Check the connection"
             raise NotInstalled(f"{self.file} of {self.repo} is not here and cannot be fetched. {way_out}.") from error
+
+
+def _hub_dir(settings: Settings) -> Path:
+    return models_dir(settings) / "hub"
 
 
 Source = PackSource | PathSource | HubSource

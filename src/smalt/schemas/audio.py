@@ -24,6 +24,7 @@ TranslationAudioResponseFormat = TypeAliasType(
 )
 TranscriptionInclude = TypeAliasType("TranscriptionInclude", Literal["logprobs"])
 TimestampGranularity = Literal["word", "segment"]
+KnownSpeakers = Annotated[list[str], Field(max_length=4)]
 
 
 class VadConfig(Request):
@@ -82,6 +83,12 @@ class AzureCreateTranscriptionRequestMultiPart(AudioForm):
     )
     keywords: list[str] | None = Field(
         None, alias="keywords[]", description="Words to expect; they are put behind the prompt."
+    )
+    known_speaker_names: KnownSpeakers | None = Field(
+        None, alias="known_speaker_names[]", description="Whose voices the references are; diarized_json only."
+    )
+    known_speaker_references: KnownSpeakers | None = Field(
+        None, alias="known_speaker_references[]", description="A recording of each named speaker, as a data URL."
     )
 
 

@@ -14,7 +14,7 @@ import sounds
 from recordings import SENTENCES, sentence
 from smalt.core.errors import InvalidRequest
 from smalt.core.settings import load_settings
-from smalt.engines.audio import Recording, TranscriptEnd, TranscriptSegment, VoiceActivity
+from smalt.engines.audio import Recording, TranscriptEnd, TranscriptProgress, TranscriptSegment, VoiceActivity
 from smalt.engines.faster_whisper import FasterWhisperEngine
 from smalt.engines.host.client import EngineHost
 from smalt.engines.host.launcher import HostProcess, start_host
@@ -29,6 +29,7 @@ normalized = EnglishTextNormalizer()
 class Heard:
     segments: list[TranscriptSegment]
     end: TranscriptEnd
+    silent_steps: int = 0
 
     @property
     def text(self) -> str:
@@ -74,7 +75,7 @@ async def heard(engine: FasterWhisperEngine, content: bytes, **wanted: Any) -> H
     segments = [event for event in events if isinstance(event, TranscriptSegment)]
     (end,) = [event for event in events if isinstance(event, TranscriptEnd)]
     assert events[-1] is end
-    return Heard(segments, end)
+    return Heard(segments, end, sum(isinstance(event, TranscriptProgress) for event in events))
 
 
 def word_error_rate(words: str, text: str) -> float:
@@ -95,6 +96,7 @@ async def test_a_long_recording_is_heard_in_several_windows_in_time(
     assert (told.end.language, told.end.prompt_tokens) == ("english", 0)
     assert told.end.completion_tokens > 100
     assert {segment.seek for segment in told.segments} > {0}
+    assert told.silent_steps >= 3, "each half minute that was read is told, so that the request's time begins anew"
 
 
 async def test_words_and_the_bytes_of_tokens_spell_the_text(engine: FasterWhisperEngine):

@@ -1,10 +1,12 @@
 import asyncio
+from time import perf_counter
 
 import pytest
 from fastapi import Response
 
 from smalt.core.errors import EngineFailed
 from smalt.http.answers import Json
+from smalt.http.dependencies import CurrentCall
 from smalt.http.routing import Router
 
 
@@ -15,18 +17,23 @@ class Work:
         self.began = asyncio.Event()
         self.cancelled = asyncio.Event()
         self.router = Router()
+        self._swallow = swallow
 
         @self.router.post("/work", operation_id="work")
         async def work() -> Response:
-            self.began.set()
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                self.cancelled.set()
-                if swallow:
-                    raise swallow("cancelled somehow") from None
-                raise
-            return Json({})
+            return await self.hang()
+
+    async def hang(self) -> Response:
+        """Work for ever."""
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            if self._swallow:
+                raise self._swallow("cancelled somehow") from None
+            raise
+        return Json({})
 
 
 async def test_work_is_cancelled_when_its_client_goes_away(run) -> None:
@@ -47,6 +54,36 @@ async def test_work_past_its_time_is_cancelled_and_told_so(run) -> None:
     running = await run(work.router, limits={"request_timeout_seconds": 0.1})
     response = await running.client.post("/v1/work")
     assert (response.status_code, response.json()["error"]["type"]) == (504, "timeout")
+    assert work.cancelled.is_set()
+
+
+async def test_work_that_gets_on_has_its_whole_time_again(run) -> None:
+    router = Router()
+
+    @router.post("/work", operation_id="work")
+    async def work(call: CurrentCall) -> Response:
+        until = perf_counter() + 0.5
+        while perf_counter() < until:
+            call.progress()
+            await asyncio.sleep(0)
+        return Json({})
+
+    running = await run(router, limits={"request_timeout_seconds": 0.2})
+    assert (await running.client.post("/v1/work")).status_code == 200
+
+
+async def test_work_that_got_on_and_then_hangs_is_cancelled(run) -> None:
+    work = Work()
+    router = Router()
+
+    @router.post("/work", operation_id="work")
+    async def got_on(call: CurrentCall) -> Response:
+        await asyncio.sleep(0.05)
+        call.progress()
+        return await work.hang()
+
+    running = await run(router, limits={"request_timeout_seconds": 0.1})
+    assert (await running.client.post("/v1/work")).status_code == 504
     assert work.cancelled.is_set()
 
 

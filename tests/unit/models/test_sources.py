@@ -1,13 +1,8 @@
 """Where weights come from: packs, paths, the hub."""
 
-import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from smalt.core.errors import InvalidRequest, NotFound, NotInstalled
 from smalt.core.settings import Settings
@@ -78,48 +73,3 @@ def test_half_a_hub_name_is_refused(text):
 def test_a_hub_file_that_was_never_fetched_says_so_offline(settings):
     with pytest.raises(NotInstalled, match="SMALT_OFFLINE=false"):
         parse_source("hf:o/r/f.gguf", "model").fetch(settings, Silent())
-
-
-FETCH = """
-import sys
-from pathlib import Path
-from smalt.core.settings import Settings
-from smalt.models.progress import Silent
-from smalt.models.sources import parse_source
-settings = Settings(data_dir=Path(sys.argv[1]), offline=len(sys.argv) > 3)
-print(parse_source(sys.argv[2], "model").fetch(settings, Silent()).read_text())
-"""
-
-
-async def test_a_file_comes_from_the_hub_once_and_is_there_offline(tmp_path):
-    commit = "a" * 40
-
-    async def hub(request: web.Request) -> web.Response:
-        if request.path != "/o/r/resolve/main/f.txt":
-            return web.Response(status=404, headers={"X-Error-Code": "EntryNotFound"})
-        etag = hashlib.sha256(b"weights").hexdigest()
-        return web.Response(body=b"weights", headers={"ETag": f'"{etag}"', "X-Repo-Commit": commit})
-
-    app = web.Application()
-    app.router.add_get("/{path:.*}", hub)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    endpoint = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    assert await _run(endpoint, tmp_path, "hf:o/r/f.txt") == "weights\n"
-    await runner.cleanup()
-    assert await _run(endpoint, tmp_path, "hf:o/r/f.txt", "offline") == "weights\n"
-
-
-async def _run(endpoint: str, *arguments: object) -> str:
-    import asyncio
-
-    # The hub's client reads its endpoint when it is imported, so it runs in a process of its own.
-    environ = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    command = [sys.executable, "-c", FETCH, *map(str, arguments)]
-    done = await asyncio.to_thread(
-        subprocess.run, command, env=environ, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout

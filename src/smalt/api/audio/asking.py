@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from smalt.api.audio.languages import checked_language
 from smalt.core.errors import InvalidRequest, UnsupportedParameter
 from smalt.core.settings import AudioSettings
-from smalt.engines.audio import Recording, VoiceActivity
+from smalt.engines.audio import KnownSpeaker, Recording, VoiceActivity
 from smalt.http.call import Call
 from smalt.schemas.audio import (
     AudioForm,
@@ -44,6 +44,7 @@ def asked_transcription(form: AzureCreateTranscriptionRequestMultiPart, call: Ca
         with_words="word" in granularities,
         with_logprobs=bool(form.include),
         with_speakers=form.response_format == "diarized_json",
+        known_speakers=_known_speakers(form),
         with_times=form.response_format in TIMED,
         stream=form.stream,
         max_hours=settings.hours,
@@ -92,6 +93,20 @@ def _require_agreement(form: AzureCreateTranscriptionRequestMultiPart) -> None:
         raise _mismatch("stream", form, "json or text")
     if form.languages and (form.language or len(form.languages) > 1):
         raise UnsupportedParameter("languages", "Name one language, in the field language, or none.")
+
+
+def _known_speakers(form: AzureCreateTranscriptionRequestMultiPart) -> tuple[KnownSpeaker, ...]:
+    names, references = form.known_speaker_names or [], form.known_speaker_references or []
+    for param, values in (("known_speaker_names", names), ("known_speaker_references", references)):
+        if values and form.response_format != "diarized_json":
+            raise _mismatch(param, form, "diarized_json")
+    if len(names) != len(references):
+        raise InvalidRequest(
+            f"There are {len(names)} known_speaker_names and {len(references)} known_speaker_references. Send a "
+            "recording for each name.",
+            param="known_speaker_references",
+        )
+    return tuple(map(KnownSpeaker, names, references))
 
 
 def _mismatch(param: str, form: AzureCreateTranscriptionRequestMultiPart, needed: str) -> InvalidRequest:

@@ -49,6 +49,7 @@ class Listening:
                 Closing(engine.transcribe(self.asked.recording)) as events,
             ):
                 async for event in events:
+                    self.call.progress()
                     if piece := self.transcript.add(event):
                         yield piece
         finally:
@@ -62,7 +63,7 @@ class Listening:
             if self.asked.recording.with_logprobs:
                 told[0]["logprobs"] = logprobs_json(piece.logprobs)
         if self.asked.recording.with_speakers:
-            whose = diarized_json(piece)
+            whose = diarized_json(piece, model=self.asked.model)
             told = [*({**delta, "segment_id": segment_id(piece)} for delta in told), whose]
         return told
 

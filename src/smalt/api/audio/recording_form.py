@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from smalt.api.audio.failures import RecordingTooLarge
-from smalt.core.errors import InvalidRequest, UnsupportedParameter
+from smalt.core.errors import InvalidRequest
 from smalt.engines.audio import invalid_file
 from smalt.http.body import Body
 from smalt.http.multipart import Part
@@ -19,9 +19,17 @@ Form = TypeVar("Form", bound=AudioForm)
 
 # `include`, `include[]`, `include[0]`, `chunking_strategy[type]` and `chunking_strategy.type`.
 NAME = re.compile(r"(?P<name>\w+)(?:\[(?P<inner>\w*)\]|\.(?P<dotted>\w+))?")
-LISTS = frozenset({"timestamp_granularities", "include", "languages", "keywords"})
+LISTS = frozenset(
+    {
+        "timestamp_granularities",
+        "include",
+        "languages",
+        "keywords",
+        "known_speaker_names",
+        "known_speaker_references",
+    }
+)
 STRATEGY = "chunking_strategy"
-SPEAKERS = frozenset({"known_speaker_names", "known_speaker_references"})
 TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -44,8 +52,6 @@ class FormReader:
             text = await part.text()
             if text:  # an empty field is one that was left empty
                 self._put(name, found["inner"] or found["dotted"] or "", text)
-        elif name in SPEAKERS and STRATEGY in self._known:
-            raise UnsupportedParameter(name, "It does not know speakers. Leave it out.")
 
     def finish(self) -> dict[str, Any]:
         """All fields; the recording has the name of its part unless the form gives another."""

@@ -3,15 +3,14 @@
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
+from smalt.api.accounting import SpeechTally
 from smalt.api.closing import Closing
 from smalt.engines.audio import AudioFormat, SpeechAudio, SpeechEnd, SpeechEngine, SpeechEvent, Utterance
-from smalt.engines.protocols import Serving
 from smalt.http.call import Call, call_of
 from smalt.http.event_stream import DONE, EventStream, data
 from smalt.http.interruption import ClientGone, Interruptible
@@ -26,7 +25,6 @@ MEDIA_TYPES: Final[dict[AudioFormat, bytes]] = {
     "wav": b"audio/wav",
     "pcm": b"audio/pcm",
 }
-BYTES_PER_TOKEN: Final = 4
 
 
 class AudioStream(EventStream):
@@ -57,33 +55,6 @@ class AudioStream(EventStream):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-@dataclass
-class SpeechTally:
-    """What has been seen of one speech: who spoke, how many pieces, and the engine's own count at the end."""
-
-    model: str
-    utterance: Utterance
-    pieces: int = 0
-    end: SpeechEnd | None = None
-
-    def see(self, event: SpeechEvent) -> None:
-        """Take note of one event."""
-        if isinstance(event, Serving):
-            self.model = event.model
-        elif isinstance(event, SpeechEnd):
-            self.end = event
-        else:
-            self.pieces += 1
-
-    def spend(self, call: Call) -> None:
-        """Report the tokens; those of a speech that nobody heard to its end are an estimate."""
-        if self.end is not None:
-            call.spend(self.model, prompt_tokens=self.end.input_tokens, completion_tokens=self.end.output_tokens)
-        elif self.pieces:
-            read = -(-len(self.utterance.text.encode()) // BYTES_PER_TOKEN)
-            call.spend(self.model, prompt_tokens=read, completion_tokens=self.pieces)
-
-
 def utterance_of(body: AzureCreateSpeechRequestMultiPart) -> Utterance:
     """What a request wants said."""
     return Utterance(
@@ -107,7 +78,8 @@ async def spoken(models: Models, model: str, utterance: Utterance, *, call: Call
                 tally.see(event)
                 yield event
     finally:
-        tally.spend(call)
+        if used := tally.used():
+            call.spend(tally.model, prompt_tokens=used.prompt_tokens, completion_tokens=used.completion_tokens)
 
 
 async def sound(events: AsyncGenerator[SpeechEvent]) -> AsyncGenerator[bytes]:

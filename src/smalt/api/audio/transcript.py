@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, replace
 
+from smalt.api.accounting import AUDIO_TOKENS_A_SECOND
 from smalt.core.errors import EngineFailed
 from smalt.engines.audio import TranscriptEnd, TranscriptEvent, TranscriptSegment
 from smalt.engines.protocols import Serving, TokenLogprob
 from smalt.http.call import Call
-
-# Whisper makes 1,500 positions of 30 seconds; close enough for the limits of a client that left before the end.
-AUDIO_TOKENS_A_SECOND = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Transcript:
             self.model = event.model
         elif isinstance(event, TranscriptEnd):
             self._end = event
-        else:
+        elif isinstance(event, TranscriptSegment):
             self.pieces.append(self._piece(event))
             return self.pieces[-1]
         return None

@@ -9,8 +9,7 @@ from fastapi.responses import PlainTextResponse
 from smalt.api.audio.asking import Asked
 from smalt.api.audio.subtitles import srt, vtt
 from smalt.api.audio.transcript import Piece, Transcript
-from smalt.core.errors import UnsupportedValue
-from smalt.engines.audio import SpokenWord
+from smalt.engines.audio import SpokenWord, speakers_unknown
 from smalt.engines.protocols import TokenLogprob
 from smalt.http.answers import Json
 from smalt.http.call import Call
@@ -34,7 +33,7 @@ def answer(asked: Asked, transcript: Transcript, call: Call) -> Response:
         case "verbose_json":
             told = _verbose(asked, transcript)
         case "diarized_json":
-            told = _diarized(transcript)
+            told = _diarized(asked, transcript)
         case _:
             told = _plain(asked, transcript)
     if not call.is_azure and asked.recording.task == "transcribe":
@@ -63,12 +62,11 @@ def logprobs_json(entries: list[TokenLogprob] | tuple[TokenLogprob, ...]) -> lis
     ]
 
 
-def diarized_json(piece: Piece) -> JsonObject:
+def diarized_json(piece: Piece, *, model: str) -> JsonObject:
     """What one speaker said; raises `UnsupportedValue` where the engine does not tell who spoke."""
     segment = piece.segment
     if segment.speaker is None:
-        message = "This model does not tell speakers apart. Ask for response_format json or verbose_json."
-        raise UnsupportedValue(message, param="response_format")
+        raise speakers_unknown(model)
     return {
         "type": "transcript.text.segment",
         "id": segment_id(piece),
@@ -113,12 +111,12 @@ def _verbose(asked: Asked, transcript: Transcript) -> JsonObject:
     return told
 
 
-def _diarized(transcript: Transcript) -> JsonObject:
+def _diarized(asked: Asked, transcript: Transcript) -> JsonObject:
     return {
         "task": "transcribe",
         "duration": transcript.end.duration,
         "text": transcript.text,
-        "segments": [diarized_json(piece) for piece in transcript.pieces],
+        "segments": [diarized_json(piece, model=asked.model) for piece in transcript.pieces],
     }
 
 

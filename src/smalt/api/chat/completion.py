@@ -17,7 +17,7 @@ from smalt.api.chat.request import accepted
 from smalt.api.chat.speaking import Speakers
 from smalt.api.generation import Chunk, Generation
 from smalt.api.moderating import Moderator
-from smalt.engines.protocols import ChatEngine
+from smalt.engines.protocols import ChatEngine, Usage
 from smalt.http.call import Call
 from smalt.retrieval.data_sources import DataSources
 from smalt.safety.content_filter import Delivery
@@ -67,15 +67,14 @@ class ChatCompletions:
         self, asked: AzureCreateChatCompletionRequest, stamper: ChunkStamper, call: Call, *, delivery: Delivery
     ) -> AsyncGenerator[Chunk]:
         """The chunks of an answer to what was said, here or in an earlier answer."""
-        heard = await self.generation.heard(await recalled(asked, self.speakers.spoken, call.caller.project))
-        stamper.tally.heard_tokens = heard.audio_tokens
-        for one in heard.spent:
+
+        def spend(model: str, usage: Usage) -> None:
             call.spend(
-                one.model,
-                prompt_tokens=one.usage.prompt_tokens,
-                completion_tokens=one.usage.completion_tokens,
-                user=asked.user,
+                model, prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens, user=asked.user
             )
+
+        heard = await self.generation.heard(await recalled(asked, self.speakers.spoken, call.caller.project), spend)
+        stamper.tally.heard_tokens = heard.audio_tokens
         seen = await self._seen(heard.body, call)
         async with aclosing(self._chunks(heard.body, seen, stamper, call, delivery=delivery)) as chunks:
             async for chunk in chunks:

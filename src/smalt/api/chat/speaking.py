@@ -6,14 +6,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
-from smalt.api.accounting import Tally
+from smalt.api.accounting import SpeechTally, Tally
 from smalt.api.chat.written import Line, Part, Written
 from smalt.api.closing import Closing
 from smalt.api.generation import Chunk
 from smalt.core.errors import InvalidRequest, ModelNotFound, Unavailable, UnsupportedValue
 from smalt.core.settings import AudioSettings
 from smalt.engines.audio import AudioFormat, SpeechAudio, SpeechEngine, SpeechEvent, Utterance
-from smalt.engines.protocols import Serving
 from smalt.http.call import Call
 from smalt.models import Models
 from smalt.schemas.chat import AzureCreateChatCompletionRequest, ChatCompletionAudioOptions
@@ -96,12 +95,12 @@ class Speaker:
     async def _sound(self, line: Line, reading: asyncio.Task[None]) -> AsyncGenerator[Chunk]:
         """The sound of a line, what is read meanwhile, and the end of a part that has no more lines."""
         if line.text:
-            self._engine = self._engine or await self._leased(reading)
-            async with Closing(self._engine.speak(Utterance(line.text, self._voice, self._format))) as events:
-                async for event in _refusing(events):
+            async with aclosing(self._spoken_line(line, reading)) as events:
+                async for event in events:
                     for chunk in self._written.drained():
                         yield chunk
-                    self._take(event, line.part)
+                    if isinstance(event, SpeechAudio):
+                        line.part.sound += event.data
                     for chunk in self._data(line.part, is_last=False):
                         yield chunk
         if line.part.script.is_done:
@@ -121,14 +120,21 @@ class Speaker:
             reading.result()
             return await self._stack.enter_async_context(models.lease(name, SpeechEngine))
 
-    def _take(self, event: SpeechEvent, part: Part) -> None:
-        if isinstance(event, SpeechAudio):
-            part.sound += event.data
-        elif isinstance(event, Serving):
-            self._model = event.model
-        else:
-            self._tally.spoken_tokens += event.output_tokens
-            self._input_tokens += event.input_tokens
+    async def _spoken_line(self, line: Line, reading: asyncio.Task[None]) -> AsyncGenerator[SpeechEvent]:
+        """What the engine says of a line; what was spoken of it counts, to its end or to where it was given up."""
+        self._engine = self._engine or await self._leased(reading)
+        utterance = Utterance(line.text, self._voice, self._format)
+        tally = SpeechTally(self._model, utterance)
+        try:
+            async with Closing(self._engine.speak(utterance)) as events:
+                async for event in _refusing(events):
+                    tally.see(event)
+                    yield event
+        finally:
+            self._model = tally.model
+            if used := tally.used():
+                self._input_tokens += used.prompt_tokens
+                self._tally.spoken_tokens += used.completion_tokens
 
     def _data(self, part: Part, *, is_last: bool) -> Generator[Chunk]:
         for block in part.blocks(is_last=is_last):

@@ -186,12 +186,10 @@ class Run:
     async def _heard(self, asked: AzureCreateChatCompletionRequest) -> AzureCreateChatCompletionRequest:
         """The request with words for its recordings, when the model does not hear them itself."""
         try:
-            heard = await self._generation.heard(asked)
+            heard = await self._generation.heard(asked, self._spend)
         except ApiError as error:
             renamed(error, self._plan, asked)
             raise
-        for one in heard.spent:
-            self._spend(one.model, one.usage)
         return heard.body
 
     def _shortened(

@@ -158,15 +158,24 @@ def search(
 def speak(
     *,
     deployment: Model = "tts-1",
+    voices: Annotated[
+        bool, typer.Option("--voices", help="Instead, how many words of each voice are misheard by whisper-1.")
+    ] = False,
     quick: Quick = False,
     pairs: PairCount = None,
     markdown: AsMarkdown = False,
     json: JsonFile = None,
 ) -> None:
     """Speech over HTTP against bare kokoro-onnx."""
+    from smalt.cli.bench import voices as every_voice
     from smalt.cli.bench.deployments import on_disk
     from smalt.cli.bench.speak import QUICK, Plan, measure
 
+    if voices:
+        texts = every_voice.QUICK if quick else every_voice.Plan(texts=pairs or every_voice.Plan.texts)
+        report = every_voice.measure(on_disk(deployment), on_disk("whisper-1"), texts, _command())
+        report.show(as_markdown=markdown, json_file=json)
+        return
     plan = QUICK if quick else Plan(pairs=pairs or Plan.pairs)
     measure(on_disk(deployment), plan, _command()).show(as_markdown=markdown, json_file=json)
 

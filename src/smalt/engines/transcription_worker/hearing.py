@@ -10,7 +10,7 @@ from smalt.engines.transcription_worker.decoding import RATE, SoundFile
 from smalt.engines.transcription_worker.model import Decoded, WhisperModel
 from smalt.engines.transcription_worker.options import WhisperOptions
 from smalt.engines.transcription_worker.sound import HOP, Sound, Window
-from smalt.engines.transcription_worker.timing import parted, trimmed
+from smalt.engines.transcription_worker.timing import EARLY, parted, trimmed
 from smalt.engines.transcription_worker.voice import Cutting, asked_cutting, usual_cutting
 
 REMEMBERED_TOKENS = 223
@@ -141,7 +141,8 @@ class Hearing:
     def _placed(self, words: list[dict[str, Any]], window: Window) -> list[dict[str, Any]]:
         """The words of a segment with their times where the voice is."""
         for before, word in zip([None, *words], words, strict=False):
-            word["start"], ends_before = parted(self._sound.voiced, word["start"], word["end"])
+            start = min(word["start"] + EARLY, word["end"])
+            word["start"], ends_before = parted(self._sound.voiced, start, word["end"])
             if before is not None and ends_before > before["end"]:
                 before["end"] = ends_before
         return [

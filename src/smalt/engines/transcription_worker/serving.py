@@ -47,13 +47,17 @@ class Transcriber:
         try:
             while True:
                 window = await loop.run_in_executor(self._decoding, sound.window)
+                segments: list[dict[str, Any]] = []
                 if window is not None:
-                    for segment in await loop.run_in_executor(self._hearing, hearing.hear, window):
-                        yield {"segment": segment}, b""
+                    segments = await loop.run_in_executor(self._hearing, hearing.hear, window)
                 elif sound.is_over:
                     break
                 else:
                     await loop.run_in_executor(self._decoding, sound.read)
+                for segment in segments:
+                    yield {"segment": segment}, b""
+                if not segments:
+                    yield {"progress": True}, b""
             yield {"end": hearing.end()}, b""
         finally:
             # In the thread that decodes, which may be in the middle of a block.

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from smalt.core.errors import UpstreamFailed
-from smalt.engines.audio import Recording, SpokenWord, TranscriptEnd, TranscriptSegment
+from smalt.engines.audio import Recording, SpokenWord, TranscriptEnd, TranscriptSegment, VoiceActivity
 from smalt.engines.protocols import TokenLogprob
 from smalt.engines.upstream.events import token_logprobs
 
@@ -24,6 +24,9 @@ def fields(recording: Recording, model: str) -> Iterator[tuple[str, str]]:
         yield from (("timestamp_granularities[]", kind) for kind in ("segment", "word"))
     if recording.with_logprobs:
         yield "include[]", "logprobs"
+    for speaker in recording.known_speakers:
+        yield "known_speaker_names[]", speaker.name
+        yield "known_speaker_references[]", speaker.reference
     if recording.stream:
         yield "stream", "true"
     if recording.voice_activity is not None:
@@ -40,6 +43,10 @@ def _format(recording: Recording) -> str:
 def _chunking(recording: Recording) -> Iterator[tuple[str, str]]:
     activity = recording.voice_activity
     assert activity is not None
+    if activity == VoiceActivity():
+        # Models that tell speakers apart want it by this name.
+        yield "chunking_strategy", "auto"
+        return
     told = {
         "type": "server_vad",
         "threshold": f"{activity.threshold:g}",
@@ -100,7 +107,9 @@ class TranscriptReading:
             case "transcript.text.delta" if not self._recording.with_speakers:
                 yield self._said(answer["delta"], answer)
             case "transcript.text.segment":
-                yield self._timed(answer)
+                segment = self._timed(answer)
+                # Speakers' segments may have no spaces around them.
+                yield replace(segment, text=f" {segment.text.lstrip()}")
             case "transcript.text.done":
                 self._last = answer
                 if not self._told:

@@ -8,7 +8,7 @@ from smalt.api.audio.asking import asked_transcription, asked_translation
 from smalt.api.audio.languages import ISO_639_1
 from smalt.core.errors import InvalidRequest
 from smalt.core.settings import AudioSettings
-from smalt.engines.audio import VoiceActivity
+from smalt.engines.audio import KnownSpeaker, VoiceActivity
 from smalt.http.call import Call, Mount
 from smalt.schemas.audio import AzureCreateTranscriptionRequestMultiPart, AzureCreateTranslationRequestMultiPart
 
@@ -57,6 +57,16 @@ def test_segments_are_what_verbose_json_has_unless_words_alone_are_asked_for() -
 def test_logprobs_and_speakers_are_asked_for_by_include_and_by_format() -> None:
     assert asked(include=["logprobs"], stream=True).recording.with_logprobs
     assert asked(response_format="diarized_json").recording.with_speakers
+
+
+def test_known_speakers_go_with_their_references_where_speakers_are_told_apart() -> None:
+    known = {"known_speaker_names": ["Ada"], "known_speaker_references": ["data:audio/wav;base64,UklG"]}
+    assert asked(response_format="diarized_json", **known).recording.known_speakers == (
+        KnownSpeaker("Ada", "data:audio/wav;base64,UklG"),
+    )
+    assert refused(known_speaker_names=["Ada"]).param == "known_speaker_names"
+    alone = refused(response_format="diarized_json", known_speaker_names=["Ada"])
+    assert alone.param == "known_speaker_references"
 
 
 @pytest.mark.parametrize(

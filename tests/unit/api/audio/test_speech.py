@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from serving import Served, serving
-from smalt.api.audio.speech import SpeechTally, utterance_of
+from smalt.api.audio.speech import spoken, utterance_of
 from smalt.core.content_filter_settings import ContentFilterSettings
 from smalt.core.settings import Settings
 from smalt.engines.audio import SpeechAudio, SpeechEnd, SpeechEvent, Utterance
@@ -91,26 +91,32 @@ def test_a_client_that_leaves_ends_the_work(served: Served, speaker: EndlessSpea
     assert speaker.is_closed.wait(30)
 
 
-def spent(*events: SpeechEvent) -> list[tuple[str, int, int]]:
+async def spent(*events: SpeechEvent) -> list[tuple[str, int, int]]:
+    class Speaker:
+        async def speak(self, utterance: Utterance) -> AsyncGenerator[SpeechEvent]:
+            del utterance
+            for event in events:
+                yield event
+
     purse = Purse()
     call = Call("openai_v1", "POST", "/v1/audio/speech", "req_1", meters=(purse,))
-    tally = SpeechTally("ours", Utterance("Hello there", "alloy"))
-    for event in events:
-        tally.see(event)
-    tally.spend(call)
+    models: Any = OneModel(Speaker())
+    async for _ in spoken(models, "ours", Utterance("Hello there", "alloy"), call=call):
+        pass
     return purse.spent_tokens
 
 
-def test_a_whole_speech_costs_what_the_engine_says():
-    assert spent(Serving("theirs"), SpeechAudio(b"x"), SpeechEnd(3, 20, 1.0)) == [("theirs", 3, 20)]
+async def test_a_whole_speech_costs_what_the_engine_says():
+    assert await spent(Serving("theirs"), SpeechAudio(b"x"), SpeechEnd(3, 20, 1.0)) == [("theirs", 3, 20)]
 
 
-def test_a_speech_that_was_left_costs_its_text_and_what_was_made():
-    assert spent(SpeechAudio(b"x"), SpeechAudio(b"x")) == [("ours", 3, 2)]
+async def test_a_speech_that_was_left_costs_its_text_and_the_seconds_that_were_made():
+    two_seconds = SpeechAudio(bytes(12_000)), SpeechAudio(bytes(12_000))
+    assert await spent(*two_seconds) == [("ours", 3, 40)]
 
 
-def test_a_speech_that_never_began_costs_nothing():
-    assert spent(Serving("theirs")) == []
+async def test_a_speech_that_never_began_costs_nothing():
+    assert await spent(Serving("theirs")) == []
 
 
 def asked(**fields: Any) -> Utterance:

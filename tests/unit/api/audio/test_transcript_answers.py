@@ -91,6 +91,6 @@ def test_text_ends_with_a_line_end() -> None:
 
 
 def test_speakers_that_the_engine_cannot_tell_apart_are_refused() -> None:
-    with pytest.raises(UnsupportedValue) as caught:
+    with pytest.raises(UnsupportedValue, match="deployment of the engine upstream") as caught:
         written("diarized_json", with_speakers=True)
     assert caught.value.param == "response_format"

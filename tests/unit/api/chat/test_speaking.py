@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.store.database import Database
 from smalt.store.migrating import migrate
 from smalt.store.spoken_answers import SpokenAnswers
+from smalt.store.usage import Tokens
 
 
 class Mouth:
@@ -67,12 +69,23 @@ def chunk(delta: dict[str, Any], finish_reason: str | None = None, choice: int =
     return {"id": "c", "choices": [piece]}
 
 
-def speaker(mouth: Mouth, spoken: SpokenAnswers, tally: Tally) -> Speaker:
+class Purse:
+    """Hears what was spent."""
+
+    def __init__(self) -> None:
+        self.spent_tokens: list[tuple[str, int, int]] = []
+
+    def spent(self, call: Call, model: str, tokens: Tokens, end_user: Any) -> None:
+        del call, end_user
+        self.spent_tokens.append((model, tokens.prompt_tokens, tokens.completion_tokens))
+
+
+def speaker(mouth: Mouth, spoken: SpokenAnswers, tally: Tally, *meters: Purse) -> Speaker:
     fields = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "pcm16"}, "stream": True}
     body = AzureCreateChatCompletionRequest.model_validate(
         {"model": "m", "messages": [{"role": "user", "content": "Hi"}], **fields}
     )
-    call = Call("azure_v1", "POST", "/chat/completions", "request")
+    call = Call("azure_v1", "POST", "/chat/completions", "request", meters=meters)
     return Speakers(cast("Models", mouth), AudioSettings(), spoken).speaker(body, tally, call)
 
 
@@ -108,12 +121,14 @@ async def test_a_failing_chat_model_fails_the_answer(spoken: SpokenAnswers):
 
 
 async def test_nobody_is_spoken_to_who_has_gone(spoken: SpokenAnswers):
-    mouth, answer = Mouth(), written("One two three four. ", "Five.")
-    async with aclosing(speaker(mouth, spoken, Tally("m")).chunks(answer)) as chunks:
+    mouth, answer, purse = Mouth(), written("One two three four. ", "Five."), Purse()
+    async with aclosing(speaker(mouth, spoken, Tally("m"), purse).chunks(answer)) as chunks:
         async for one in chunks:
             if "data" in one["choices"][0]["delta"].get("audio", {}):
                 break
     assert (mouth.is_closed, mouth.said) == (True, [mouth.said[0]])
+    (line,) = mouth.said
+    assert purse.spent_tokens == [("mouth", ceil(len(line) / 4), 1)], "the text, and a first piece of its sound"
     with pytest.raises(StopAsyncIteration):
         await anext(answer)
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from smalt.core.errors import InvalidRequest, TooLarge, UpstreamFailed
 from smalt.engines.audio import (
+    KnownSpeaker,
     Recording,
     SpeechAudio,
     SpeechEnd,
@@ -125,6 +126,12 @@ async def test_every_wish_is_passed_on(stub: Any, open_engine: Any):
     ]
 
 
+async def test_an_automatic_strategy_is_asked_for_by_its_name(stub: Any, open_engine: Any):
+    stub.handlers = [answering(VERBOSE)]
+    await heard(open_engine(), voice_activity=VoiceActivity())
+    assert ("chunking_strategy", "auto") in stub.bodies[0]
+
+
 async def test_words_go_to_the_segments_they_begin_in(stub: Any, open_engine: Any):
     stub.handlers = [answering({**VERBOSE, "words": WORDS})]
     segments, _ = await heard(open_engine(), with_words=True)
@@ -185,16 +192,23 @@ async def test_a_stream_of_chat_s_chunks_is_read_too(stub: Any, open_engine: Any
 async def test_speakers_come_with_their_segments(stub: Any, open_engine: Any, *, stream: bool):
     told = [
         {"type": "transcript.text.segment", "id": f"seg_{n}", "start": n, "end": n + 1, "text": text, "speaker": who}
-        for n, (text, who) in enumerate([("Hi", "A"), (" you", "B")])
+        for n, (text, who) in enumerate([("Hi", "A"), ("you", "B")])
     ]
     if stream:
         done = {"type": "transcript.text.done", "text": "Hi you"}
         stub.handlers = [streaming({"type": "transcript.text.delta", "delta": "Hi"}, *told, done)]
     else:
         stub.handlers = [answering({"text": "Hi you", "duration": 2.0, "segments": told})]
-    segments, end = await heard(open_engine(), with_speakers=True, stream=stream)
+    known = (KnownSpeaker("Ada", "data:audio/wav;base64,UklG"), KnownSpeaker("Bo", "data:audio/wav;base64,UkL="))
+    segments, end = await heard(open_engine(), with_speakers=True, known_speakers=known, stream=stream)
     assert ("response_format", "diarized_json") in stub.bodies[0]
-    assert [(segment.text, segment.speaker) for segment in segments] == [("Hi", "A"), (" you", "B")]
+    assert [field for field in stub.bodies[0] if field[0].startswith("known_speaker")] == [
+        ("known_speaker_names[]", "Ada"),
+        ("known_speaker_references[]", "data:audio/wav;base64,UklG"),
+        ("known_speaker_names[]", "Bo"),
+        ("known_speaker_references[]", "data:audio/wav;base64,UkL="),
+    ]
+    assert [(segment.text, segment.speaker) for segment in segments] == [(" Hi", "A"), (" you", "B")]
     assert end.duration == 2.0
 
 
