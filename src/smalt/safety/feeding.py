@@ -11,16 +11,18 @@ AHEAD: Final = 256
 
 
 class Feed(Generic[Item]):
-    """One task reads the iterator, from its beginning to its end."""
+    """One task reads the iterator, from its beginning to its end; none where nobody counts the time (`is_timed`)."""
 
-    def __init__(self, items: AsyncIterator[Item]) -> None:
+    def __init__(self, items: AsyncIterator[Item], *, is_timed: bool = True) -> None:
         self._items = items
+        self._is_timed = is_timed
         self._queue: asyncio.Queue[Item | None] = asyncio.Queue(AHEAD)
         self._reader: asyncio.Task[None] | None = None
         self.is_over = False
 
     async def __aenter__(self) -> Self:
-        self._reader = asyncio.create_task(self._read())
+        if self._is_timed:
+            self._reader = asyncio.create_task(self._read())
         return self
 
     async def __aexit__(self, *failure: object) -> None:
@@ -34,16 +36,22 @@ class Feed(Generic[Item]):
 
         Raises what the iterator raises, after the items before it.
         """
+        if self._reader is None:
+            item = await anext(self._items, None)
+            self.is_over = item is None
+            return item
         try:
-            async with asyncio.timeout(seconds):
-                item = await self._queue.get()
+            item = await self._waited_for(seconds) if self._queue.empty() else self._queue.get_nowait()
         except TimeoutError:
             return None
         if item is None:
             self.is_over = True
-            if self._reader is not None:
-                await self._reader
+            await self._reader
         return item
+
+    async def _waited_for(self, seconds: float | None) -> Item | None:
+        async with asyncio.timeout(seconds):
+            return await self._queue.get()
 
     async def _read(self) -> None:
         try:

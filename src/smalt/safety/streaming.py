@@ -110,7 +110,8 @@ class HeldChoice:
             self._held.clear()
             return [ended(deltas[0], judged)]
         # Azure's last chunk, which ends the choice, tells of nothing.
-        place = max((place for place, delta in enumerate(deltas) if length(delta)), default=len(deltas) - 1)
+        last = len(deltas) - 1
+        place = next((place for place in range(last, -1, -1) if length(deltas[place])), last)
         deltas[place] = replace(deltas[place], judged=judged)
         return deltas
 
@@ -123,7 +124,7 @@ async def held_back(
     Ends early when choices were blocked and no other is still wanted.
     """
     held: dict[int, HeldChoice] = {}
-    async with Feed(events) as feed:
+    async with Feed(events, is_timed=pace.held_seconds is not None) as feed:
         while not feed.is_over and not (len(held) >= choices and _is_stopped(held.values())):
             event = await feed.get(_patience(held.values(), pace))
             if isinstance(event, ChatDelta | CompletionDelta):

@@ -1,7 +1,7 @@
 """What a choice has said so far, and which of it has been looked at."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,23 +22,18 @@ CONTENT: Final = "content"
 IN_WORD: Final = re.compile(rf"(?![{UNSPACED}])\w")
 
 
-def texts_of(delta: Delta) -> Iterator[tuple[str, str]]:
+def texts_of(delta: Delta) -> list[tuple[str, str]]:
     """The texts in a piece of an answer, each with the part of the answer that it goes on with."""
     if isinstance(delta, CompletionDelta):
-        told = ((CONTENT, delta.text),)
-    else:
-        told = (
-            (CONTENT, delta.content),
-            ("refusal", delta.refusal),
-            ("reasoning", delta.reasoning_content),
-            *((f"tool {call.index}", call.arguments) for call in delta.tool_calls),
-        )
-    yield from ((part, text) for part, text in told if text)
+        return [(CONTENT, delta.text)] if delta.text else []
+    told = [(CONTENT, delta.content), ("refusal", delta.refusal), ("reasoning", delta.reasoning_content)]
+    told += [(f"tool {call.index}", call.arguments) for call in delta.tool_calls]
+    return [(part, text) for part, text in told if text]
 
 
 def length(delta: Delta) -> int:
     """How many characters a piece has."""
-    return sum(len(text) for _, text in texts_of(delta))
+    return sum([len(text) for _, text in texts_of(delta)])
 
 
 @dataclass(slots=True)

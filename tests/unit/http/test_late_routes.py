@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import openai
 import pytest
 from fastapi.routing import APIRoute
@@ -30,3 +33,19 @@ def test_every_group_can_be_brought_at_once(tmp_path):
     settle_all(app)
     assert {"/files", "/uploads", "/vector_stores/{vector_store_id}/search"} <= paths_of(app)
     assert not any(isinstance(route, LateRoutes) for route in app.router.routes)
+
+
+def test_a_server_is_ready_before_it_has_an_http_client(tmp_path):
+    code = (
+        "import sys\n"
+        "from smalt.app import create_app\n"
+        "from smalt.cli.banner import banner\n"
+        "from smalt.core.settings import Settings\n"
+        "settings = Settings(data_dir=sys.argv[1])\n"
+        "create_app(settings), banner(settings, '', None)\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"fastapi", "smalt.engines.llama_cpp.engine"} <= loaded
+    assert not loaded & {"aiohttp", "alembic", "smalt.schemas.responses", "smalt.connectors"}

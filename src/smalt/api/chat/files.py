@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from smalt.api.responses.input_files import READ, place
 from smalt.core.errors import ApiError
 from smalt.schemas.chat import (
     AzureCreateChatCompletionRequest,
@@ -57,6 +56,9 @@ class PromptFiles:
         file: dict[str, Any] = part.file.model_dump(exclude_none=True)
         if not file.get("file_id") and "file_data" not in file:
             return None
+        # What reads files takes a fifth of the start to import, and most conversations have none.
+        from smalt.api.responses.input_files import READ, place
+
         item = {"type": "message", "content": [{**file, "type": "input_file"}]}
         try:
             (read,) = await self.reader().read(project, [item])

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smalt.core.errors import ApiError, EngineFailed, InvalidRequest
 from smalt.engines.llama_cpp import thinking
@@ -14,8 +14,10 @@ from smalt.engines.llama_cpp.failures import WorkerLost
 from smalt.engines.llama_cpp.held import SchemaCheck
 from smalt.engines.llama_cpp.room import check_room
 from smalt.engines.llama_cpp.sampling import seeded
-from smalt.engines.llama_cpp.server import LlamaServer
 from smalt.engines.protocols import ChatDelta, Usage
+
+if TYPE_CHECKING:
+    from smalt.engines.llama_cpp.server import LlamaServer
 
 Json = dict[str, Any]
 
@@ -27,7 +29,7 @@ ALWAYS: Json = {"stream": True, "cache_prompt": True, "return_progress": True}
 class Worker:
     """A worker as those who answer requests see it."""
 
-    server: LlamaServer
+    server: "LlamaServer"
     facts: ModelFacts
     check: SchemaCheck
 

@@ -15,7 +15,6 @@ from smalt.engines.llama_cpp.completion_plan import check_tokens, plan_completio
 from smalt.engines.llama_cpp.facts import ModelFacts
 from smalt.engines.llama_cpp.held import SchemaCheck
 from smalt.engines.llama_cpp.options import read_options, sizes, usual_threads
-from smalt.engines.llama_cpp.server import LlamaServer
 from smalt.engines.protocols import (
     ChatEvent,
     CompletionEvent,
@@ -68,6 +67,9 @@ class LlamaCppEngine(Engine):
         super().__init__(deployment)
         if worker is None:
             raise EngineFailed(f"The model '{deployment.name}' runs in a worker process, and there is none.")
+        # Its HTTP client is slow to import, and a server that lists its engines is not ready before it has theirs.
+        from smalt.engines.llama_cpp.server import LlamaServer
+
         facts = ModelFacts.of(worker.info)
         server = LlamaServer(deployment.name, worker.socket_path)
         self._worker = chat.Worker(server, facts, SchemaCheck(server, facts))

@@ -2,13 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smalt.core.errors import InvalidRequest
 from smalt.engines.llama_cpp.facts import ModelFacts
 from smalt.engines.llama_cpp.schema import Path, grammar, json_rule, spelled, subschemas, unheld_keyword
-from smalt.engines.llama_cpp.server import LlamaServer
 from smalt.engines.llama_cpp.tools import Tool, check_grammar
+
+if TYPE_CHECKING:
+    from smalt.engines.llama_cpp.server import LlamaServer
 
 Json = dict[str, Any]
 
@@ -23,7 +25,7 @@ class SchemaCheck:
     grammar and under a bias for a token that it cannot begin with: who sees that token knows that nothing held.
     """
 
-    def __init__(self, server: LlamaServer, facts: ModelFacts) -> None:
+    def __init__(self, server: "LlamaServer", facts: ModelFacts) -> None:
         self._server = server
         self._facts = facts
         self._known = OrderedDict[str, bool]()

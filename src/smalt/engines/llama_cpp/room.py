@@ -1,17 +1,20 @@
 """Sees to it before an answer begins that prompt and answer fit the model's context."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from smalt.engines.llama_cpp.facts import ModelFacts
 from smalt.engines.llama_cpp.failures import answer_too_long, prompt_too_long
-from smalt.engines.llama_cpp.server import LlamaServer
+
+if TYPE_CHECKING:
+    from smalt.engines.llama_cpp.server import LlamaServer
 
 SPARE_TOKENS = 8
 """What may be added to a prompt beside its own bytes: marks of beginning and end."""
 
 
 async def check_room(
-    server: LlamaServer, facts: ModelFacts, prompt: str | Sequence[int], *, max_tokens: int | None, param: str
+    server: "LlamaServer", facts: ModelFacts, prompt: str | Sequence[int], *, max_tokens: int | None, param: str
 ) -> None:
     """Raise `ContextLengthExceeded` when the answer's tokens do not fit behind the prompt.
 
