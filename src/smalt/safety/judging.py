@@ -16,8 +16,9 @@ from smalt.safety.policies import Policy, Side
 from smalt.safety.profanity import is_profane
 from smalt.safety.prompts import Prompt
 from smalt.safety.results import Results
-from smalt.safety.scoring import Scorer
-from smalt.safety.severities import severities
+from smalt.safety.scoring import Scorer, highest
+from smalt.safety.sentences import FEW, SUSPECT, sentences_of
+from smalt.safety.severities import harm_scores, severities
 from smalt.safety.thresholds import is_detected
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,9 @@ class Judge:
             return
         # A failure is told of with each prompt.
         with suppress(ApiError):
-            await self.scorer.texts([text for prompt in prompts for text in (*prompt.all_texts, *prompt.sentences)])
+            await self.scorer.texts(
+                [text for prompt in prompts for text in (*prompt.all_texts, *_of_long_texts(prompt))]
+            )
 
     async def prompt(self, prompt: Prompt, policy: Policy, documents: Sequence[str] = ()) -> Results:
         """What is found in a prompt and in the documents that are shown with it."""
@@ -75,7 +78,7 @@ class Judge:
         await self._check_pictures(prompt, side)
         return await self._all(
             lambda: self._readable(prompt, policy),
-            lambda: self._harms(side, texts, prompt.sentences),
+            lambda: self._prompt_harms(side, prompt),
             lambda: self._guarded(side, texts),
             lambda: self._pictured(side, prompt.images),
             lambda: self._profanity(side, texts),
@@ -89,7 +92,7 @@ class Judge:
         side = policy.answers
         protected = {name: side.detections[name] for name in PROTECTED if name in side.detections}
         return await self._all(
-            lambda: self._harms(side, answer.texts, answer.sentences),
+            lambda: self._answer_harms(side, answer),
             lambda: self._guarded(side, answer.texts, answer.question),
             lambda: self._profanity(side, answer.texts),
             lambda: self._blocklists(policy, answer.texts),
@@ -123,13 +126,27 @@ class Judge:
             )
         return {}
 
-    async def _harms(self, side: Side, texts: Sequence[str], sentences: Sequence[str]) -> Results:
-        """The harms in texts, and in sentences of them by themselves."""
+    async def _prompt_harms(self, side: Side, prompt: Prompt) -> Results:
+        """The harms in a prompt, and in users' sentences by themselves: of short texts where the whole is suspect."""
         if self.scorer is None or not side.harms:
             return {}
-        known = {text.strip() for text in texts}
-        apart = [sentence for sentence in sentences if sentence not in known]
-        return _harm_results(side, await self.scorer.texts([*texts, *apart]))
+        found = await self.scorer.texts([*prompt.all_texts, *_of_long_texts(prompt)])
+        suspects: list[str] = []
+        for text, sentences in prompt.apart.items():
+            # It was scored just now, and is remembered.
+            if len(sentences) <= FEW and _is_suspect(await self.scorer.texts([text])):
+                suspects += sentences
+        return _harm_results(side, highest([found, await self.scorer.texts(suspects)]))
+
+    async def _answer_harms(self, side: Side, answer: Answer) -> Results:
+        """The harms in a stretch, and in its sentences by themselves: where it is short, if the whole is suspect."""
+        if self.scorer is None or not side.harms:
+            return {}
+        if sum(len(sentences_of(text)) for text in answer.texts) > FEW:
+            return _harm_results(side, await self.scorer.texts([*answer.texts, *answer.sentences]))
+        found = await self.scorer.texts(answer.texts)
+        suspects = answer.sentences if _is_suspect(found) else ()
+        return _harm_results(side, highest([found, await self.scorer.texts(suspects)]))
 
     async def _guarded(self, side: Side, texts: Sequence[str], question: str | None = None) -> Results:
         """What a guard finds, piece by piece: one that it has no verdict on hides nothing of the others."""
@@ -198,6 +215,15 @@ class Judge:
             spans = [one for one in spans if _is_complete(answer.content, one.end)]
         details = [{"completion_start_offset": one.start, "completion_end_offset": one.end} for one in spans]
         return {"ungrounded_material": {**results.detection(wanted, is_there=bool(spans)), "details": details}}
+
+
+def _is_suspect(scores: Scores) -> bool:
+    return max(harm_scores(scores).values()) >= SUSPECT
+
+
+def _of_long_texts(prompt: Prompt) -> list[str]:
+    """The sentences of the texts of users that have many."""
+    return [one for sentences in prompt.apart.values() if len(sentences) > FEW for one in sentences]
 
 
 def _harm_results(side: Side, scores: Scores) -> Results:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from urllib.parse import unquote, unquote_to_bytes
 
 from smalt.safety.schema_texts import text_of_schema
-from smalt.safety.sentences import sentences_of
+from smalt.safety.sentences import apart
 from smalt.schemas.chat import (
     AzureCreateChatCompletionRequest,
     ChatCompletionRequestAssistantMessage,
@@ -65,9 +65,9 @@ class Prompt:
         return [said.text for said in self.texts if said.source == source]
 
     @property
-    def sentences(self) -> list[str]:
-        """The sentences of what users say."""
-        return [sentence for text in self.from_source("user") for sentence in sentences_of(text)]
+    def apart(self) -> dict[str, list[str]]:
+        """The texts of users that have several sentences, and these."""
+        return {text: sentences for text in self.from_source("user") if (sentences := apart(text))}
 
     @property
     def question(self) -> str:

@@ -26,10 +26,11 @@ class Diluting:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.beside = 0.01
 
     async def moderate(self, texts: Sequence[str]) -> list[dict[str, float]]:
         self.seen += texts
-        return [{"violence": 0.99 if "kill" in text and len(text) < 2 * len(THREAT) else 0.01} for text in texts]
+        return [{"violence": 0.99 if "kill" in text and len(text) < 2 * len(THREAT) else self.beside} for text in texts]
 
     @asynccontextmanager
     async def lease(self, name: str, ability: Any) -> AsyncIterator["Diluting"]:
@@ -135,6 +136,26 @@ async def test_a_harmful_sentence_of_a_user_is_found_among_harmless_ones(judge: 
 async def test_what_is_one_sentence_is_judged_once(judge: Judge, policy: Policy, model: Diluting):
     await judge.prompt(Prompt((Said(f" {THREAT}\n", "user"),)), policy)
     assert model.seen == [f" {THREAT}\n"]
+
+
+@pytest.mark.parametrize(("beside", "sentences"), [(0.001, 0), (0.01, 3)])
+async def test_the_sentences_of_a_short_text_are_judged_where_the_whole_is_suspect(
+    judge: Judge, policy: Policy, model: Diluting, beside: float, sentences: int
+):
+    model.beside = beside
+    text = LIBRARY + THREAT
+    found = await judge.prompt(Prompt((Said(text, "user"),)), policy)
+    assert found["violence"]["filtered"] is bool(sentences)
+    assert model.seen == [text, *sentences_of(text)[:sentences]]
+    model.seen.clear()
+    answer = PolicyChecks(policy, judge, tells=True, delivery="whole")
+    ended = [event async for event in answer.watch(said(LIBRARY.upper() + THREAT))][-1]
+    assert (ended.finish_reason == "content_filter") is bool(sentences)
+
+
+async def said(text: str) -> AsyncIterator[ChatDelta]:
+    yield ChatDelta(content=text)
+    yield ChatDelta(finish_reason="stop")
 
 
 @pytest.mark.parametrize("delivery", ["streamed", "whole"])
