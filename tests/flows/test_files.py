@@ -374,22 +374,22 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_slow_line_is_no_slow_request(tmp_path: Path) -> None:
-    limits = {"request_timeout_seconds": 0.5}
+    limits = {"request_timeout_seconds": 1.5}
 
-    def content(pause: float) -> Iterator[bytes]:
+    def content(pauses: list[float]) -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nassistants\r\n'
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-        for _ in range(5):
+        for pause in pauses:
             time.sleep(pause)
             yield b"slowly "
         yield b"\r\n--x--\r\n"
 
     with serving(Settings(data_dir=tmp_path, starter=False, limits=limits)) as served:
         headers = {"api-key": served.key, "Content-Type": "multipart/form-data; boundary=x"}
-        slow = httpx2.post(f"{served.url}/v1/files", content=content(0.2), headers=headers)
+        slow = httpx2.post(f"{served.url}/v1/files", content=content([0.4] * 5), headers=headers)
         assert slow.status_code == 200
         assert slow.json()["bytes"] == 35
-        stuck = httpx2.post(f"{served.url}/v1/files", content=content(1.0), headers=headers)
+        stuck = httpx2.post(f"{served.url}/v1/files", content=content([3.0]), headers=headers)
         assert stuck.status_code == 504
 
 

@@ -43,7 +43,7 @@ async def test_work_is_cancelled_when_its_client_goes_away(run) -> None:
     task = exchange.start(running.app)
     await work.began.wait()
     exchange.gone.set()
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(10):
         await task
     assert work.cancelled.is_set()
     assert exchange.status == 499
@@ -62,13 +62,13 @@ async def test_work_that_gets_on_has_its_whole_time_again(run) -> None:
 
     @router.post("/work", operation_id="work")
     async def work(call: CurrentCall) -> Response:
-        until = perf_counter() + 0.5
+        until = perf_counter() + 2.5
         while perf_counter() < until:
             call.progress()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
         return Json({})
 
-    running = await run(router, limits={"request_timeout_seconds": 0.2})
+    running = await run(router, limits={"request_timeout_seconds": 1})
     assert (await running.client.post("/v1/work")).status_code == 200
 
 
