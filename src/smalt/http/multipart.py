@@ -61,13 +61,13 @@ class Part:
                 raise TooLarge(f"'{self.name}' has more than {most_bytes} bytes. {advice}", param=self.name)
             yield chunk
 
-    async def text(self) -> str:
+    async def text(self, most_bytes: int = MOST_FIELD_BYTES) -> str:
         """The whole of a short field."""
         value = b""
         async for chunk in self.content:
             value += chunk
-            if len(value) > MOST_FIELD_BYTES:
-                message = f"The field '{self.name}' has more than {MOST_FIELD_BYTES} bytes. "
+            if len(value) > most_bytes:
+                message = f"The field '{self.name}' has more than {most_bytes} bytes. "
                 raise InvalidRequest(message + "Only a file may be longer: send it with a file name.", param=self.name)
         try:
             return value.decode()

@@ -75,13 +75,14 @@ class PolicyChecks:
     async def _look(self, stretch: Stretch) -> Results | None:
         transcript = stretch.transcript
         texts = transcript.add(stretch.deltas)
+        sentences = transcript.sentences(is_last=stretch.is_last)
         is_end = stretch.is_last and bool(self._documents) and bool(transcript.parts)
-        if not texts and not is_end:
+        if not texts and not sentences and not is_end:
             return None
-        return await self._judge.answer(
+        found = await self._judge.answer(
             Answer(
                 texts=texts,
-                sentences=transcript.sentences(is_last=stretch.is_last),
+                sentences=sentences,
                 recent=transcript.recent(stretch.deltas),
                 content=transcript.content,
                 question=self._question(stretch.choice),
@@ -90,6 +91,8 @@ class PolicyChecks:
             ),
             self._policy,
         )
+        # Of a last sentence that left in an earlier stretch, what was harmless there has been told.
+        return found if texts or is_end or is_filtered(found) else None
 
     def _question(self, choice: int) -> str:
         """What a choice answers; choices count over prompts, then over n."""

@@ -139,13 +139,17 @@ class Judge:
         return _harm_results(side, highest([found, await self.scorer.texts(suspects)]))
 
     async def _answer_harms(self, side: Side, answer: Answer) -> Results:
-        """The harms in a stretch, and in its sentences by themselves: where it is short, if the whole is suspect."""
+        """The harms in a stretch, and in its sentences by themselves: where it is short, if the whole is suspect.
+
+        Sentences that began before the stretch, or are of another part of the answer, its score says nothing about.
+        """
         if self.scorer is None or not side.harms:
             return {}
         if sum(len(sentences_of(text)) for text in answer.texts) > FEW:
             return _harm_results(side, await self.scorer.texts([*answer.texts, *answer.sentences]))
         found = await self.scorer.texts(answer.texts)
-        suspects = answer.sentences if _is_suspect(found) else ()
+        is_suspect = _is_suspect(found)
+        suspects = [one for one in answer.sentences if is_suspect or not any(one in text for text in answer.texts)]
         return _harm_results(side, highest([found, await self.scorer.texts(suspects)]))
 
     async def _guarded(self, side: Side, texts: Sequence[str], question: str | None = None) -> Results:

@@ -11,8 +11,11 @@ from smalt.models import Models
 
 Item = TypeVar("Item", str, bytes)
 
-REMEMBERED: Final = 4096
-"""How many texts and pictures are remembered: clients send a conversation again with every turn."""
+REMEMBERED: Final = 16_384
+"""How many texts, sentences and pictures are remembered: clients send a conversation again with every turn.
+
+Each takes a kilobyte.
+"""
 
 PIECE: Final = 8_000
 OVERLAP: Final = 200

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 LEAST: Final = 25
-"""Characters of the shortest sentence that is judged by itself; a shorter one goes with the next."""
+"""Characters of the shortest sentence that is judged by itself; a shorter one goes with the next, if there is one."""
 
 FEW: Final = 3
 """Sentences of a short text, whose score as a whole tells whether one of them has to be judged by itself."""
@@ -37,7 +37,7 @@ def next_sentences(text: str, start: int, *, is_whole: bool) -> tuple[list[str],
         if is_over and len(sentence := text[start:end].strip()) >= LEAST:
             found.append(sentence)
             start = end
-    if is_whole and len(rest := text[start:].strip()) >= LEAST:
+    if is_whole and (rest := text[start:].strip()):
         found.append(rest)
         start = len(text)
     return found, start

@@ -24,7 +24,8 @@ TranslationAudioResponseFormat = TypeAliasType(
 )
 TranscriptionInclude = TypeAliasType("TranscriptionInclude", Literal["logprobs"])
 TimestampGranularity = Literal["word", "segment"]
-KnownSpeakers = Annotated[list[str], Field(max_length=4)]
+MOST_KNOWN_SPEAKERS = 4
+KnownSpeakers = Annotated[list[str], Field(max_length=MOST_KNOWN_SPEAKERS)]
 
 
 class VadConfig(Request):

@@ -80,7 +80,8 @@ def test_what_the_application_tells_beside_the_conversation_is_taken():
         "description": "Where to look.",
         "anyOf": [{"enum": ["here", 3, "there"]}, {"const": "up", "type": "string"}],
     }
-    nested = {"type": "object", "properties": {"description": inner, "at": {"title": "At", "default": "noon"}}}
+    at = {"title": "At", "default": {"hours": ["noon"]}}
+    nested = {"type": "object", "properties": {"description": inner, "at": at}}
     tools = [
         {"type": "function", "function": {"name": "look", "description": "Looks."}},
         {"type": "custom", "custom": {"name": "run", "description": "Runs."}},

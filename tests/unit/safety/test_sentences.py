@@ -70,7 +70,8 @@ def judge(model: Any) -> Judge:
     ("text", "sentences"),
     [
         ("", []),
-        ("Short. Yes.", []),
+        ("Short. Yes.", ["Short. Yes."]),
+        ("A short one at the end is by itself. Go now.", ["A short one at the end is by itself.", "Go now."]),
         ("A sentence without an end of its own", ["A sentence without an end of its own"]),
         (LIBRARY, [one + "." for one in LIBRARY.strip().removesuffix(".").split(". ")]),
         (
@@ -156,6 +157,43 @@ async def test_the_sentences_of_a_short_text_are_judged_where_the_whole_is_suspe
 async def said(text: str) -> AsyncIterator[ChatDelta]:
     yield ChatDelta(content=text)
     yield ChatDelta(finish_reason="stop")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [ChatDelta(content=LIBRARY * 4 + THREAT)],
+        [ChatDelta(reasoning_content=LIBRARY * 4 + THREAT), ChatDelta(content="The answer is yes")],
+    ],
+)
+async def test_the_last_sentence_of_a_stream_is_judged_though_nothing_or_another_part_follows(
+    judge: Judge, policy: Policy, model: Diluting, said: list[ChatDelta]
+):
+    """The stretch with its end left before it was known that the sentence was over."""
+    model.beside = 0.001
+    checks = PolicyChecks(policy, judge, tells=True, delivery="streamed")
+
+    async def told() -> AsyncIterator[Any]:
+        for delta in said:
+            yield delta
+        yield ChatDelta(finish_reason="stop")
+
+    events = [event async for event in checks.watch(told())]
+    assert events[-1].finish_reason == "content_filter"
+    assert events[-1].judged["violence"]["severity"] == "high"
+    assert THREAT in model.seen
+
+
+async def test_a_last_sentence_that_is_harmless_adds_no_results_to_the_end(judge: Judge, policy: Policy):
+    checks = PolicyChecks(policy, judge, tells=True, delivery="streamed")
+
+    async def told() -> AsyncIterator[Any]:
+        yield ChatDelta(content=LIBRARY * 4 + "All is well in here today.")
+        yield ChatDelta(finish_reason="stop")
+
+    events = [event async for event in checks.watch(told())]
+    assert [event.judged is None for event in events] == [False, True]
+    assert events[-1].finish_reason == "stop"
 
 
 @pytest.mark.parametrize("delivery", ["streamed", "whole"])

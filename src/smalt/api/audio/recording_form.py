@@ -13,7 +13,7 @@ from smalt.core.errors import InvalidRequest
 from smalt.engines.audio import invalid_file
 from smalt.http.body import Body
 from smalt.http.multipart import Part
-from smalt.schemas.audio import AudioForm
+from smalt.schemas.audio import MOST_KNOWN_SPEAKERS, AudioForm
 
 Form = TypeVar("Form", bound=AudioForm)
 
@@ -29,6 +29,10 @@ LISTS = frozenset(
         "known_speaker_references",
     }
 )
+REFERENCES = "known_speaker_references"
+MOST_REFERENCE_BYTES = 4 * 2**20
+"""A data URL of ten seconds in stereo without compression fits in."""
+
 STRATEGY = "chunking_strategy"
 TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -49,7 +53,7 @@ class FormReader:
         if name == "file":
             await self._take_file(part)
         elif name in self._known and found:
-            text = await part.text()
+            text = await self._text(name, part)
             if text:  # an empty field is one that was left empty
                 self._put(name, found["inner"] or found["dotted"] or "", text)
 
@@ -58,6 +62,13 @@ class FormReader:
         if self._filename is not None:
             self.fields.setdefault("filename", self._filename)
         return self.fields
+
+    async def _text(self, name: str, part: Part) -> str:
+        if name != REFERENCES:
+            return await part.text()
+        if len(self.fields.get(name, ())) >= MOST_KNOWN_SPEAKERS:
+            return "one too many"  # it is refused for that, and need not be held in memory
+        return await part.text(MOST_REFERENCE_BYTES)
 
     def _put(self, name: str, inner: str, text: str) -> None:
         if name in LISTS:

@@ -187,3 +187,11 @@ def test_known_speakers_are_lists() -> None:
     names = [("known_speaker_names[]", name) for name in ("Ada", "Bo", "Cy", "Di", "Ed")]
     assert read(*names[:4]).known_speaker_names == ["Ada", "Bo", "Cy", "Di"]
     assert refusal(*names).param == "known_speaker_names"
+
+
+def test_the_reference_of_a_speaker_may_be_as_long_as_ten_seconds_of_sound():
+    wav = "data:audio/wav;base64," + "A" * (10 * 16_000 * 2 * 4 // 3)
+    spoken = ("known_speaker_references[]", wav)
+    assert read(spoken, spoken).known_speaker_references == [wav, wav]
+    assert refusal(*[spoken] * 5).param == "known_speaker_references"
+    assert "more than" in refusal(("known_speaker_references[]", "A" * (4 * 2**20 + 1))).message
