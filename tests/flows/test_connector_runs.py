@@ -206,7 +206,7 @@ def test_failed_rows_are_tried_again_when_that_is_asked_for_and_the_others_are_l
     smalt("run", "openai-gpt", "create_speech", "--param", "model=echo", "--param", "input=Late",
           "--param", "voice=alloy", "--param", "response_format=wav", "--out", "a.wav")  # fmt: skip
     run_id = json.loads(smalt("runs", "--json").stdout)[1]["id"]
-    smalt("resume", run_id, "--retry-failed")
+    assert json.loads(smalt("resume", run_id, "--retry-failed", "--json").stdout)["text"] == "Late"
     assert [row["text"] for row in read_csv(tmp_path / "heard.csv")] == ["Late"]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from smalt.cli.connectors_asking import Output
+from smalt.cli.options import refuse
 from smalt.cli.showing import show_json, show_table
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 PAGE = 200
 LONGEST_CELL = 2000
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
 
 
 async def write_output(database: "Database", run: "StoredRun", output: Output) -> None:
@@ -53,7 +54,9 @@ async def show_single(database: "Database", run: "StoredRun", output: Output, *,
 
     from smalt.store.connector_run_rows import ended_rows
 
-    (row,) = await ended_rows(database, run.id, -1, 1)
+    row = next(iter(await ended_rows(database, run.id, -1, 1)), None)
+    if row is None:
+        refuse(f"The run {run.id} was forgotten meanwhile.")
     if row.result is None:
         typer.echo(f"smalt: {_harmless(row.error or 'The call has not been made yet.')}", err=True)
         if row.status != "failed":

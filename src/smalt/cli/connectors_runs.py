@@ -78,7 +78,10 @@ def resume(
         await _go_on(settings, kept, found, again, ours)
         output = _output(found, out, files)
         if found.source is not None:
-            return await follow(settings, database, found.id, output)
+            code = await follow(settings, database, found.id, output)
+            if json:
+                await print_lines(database, found, output.files)
+            return code
         code = await follow(settings, database, found.id, Output(out=None, files=None))
         await show_single(database, found, output, json=json)
         return code

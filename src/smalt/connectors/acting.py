@@ -6,8 +6,10 @@ from typing import Any
 from smalt.connectors.calls import NOTHING, make_call
 from smalt.connectors.definitions.vocabulary import Action, Connector
 from smalt.connectors.exchange import Carrier, OutgoingCall
+from smalt.connectors.masking import without_credentials
 from smalt.connectors.refusals import NotServed, is_unserved
 from smalt.connectors.results import shaped, shortened
+from smalt.connectors.search_access import keys_of
 from smalt.connectors.values import read_values
 from smalt.core.errors import ApiError, UnsupportedValue
 
@@ -25,7 +27,7 @@ async def act(
     values = read_values(action, given)
     operation, call = make_call(connector, action, values, extras)
     _refuse_streams(call)
-    answer = await carrier.send(call, idempotency_key=idempotency_key)
+    answer = without_credentials(await carrier.send(call, idempotency_key=idempotency_key), keys_of(extras))
     try:
         return shortened(action, values, shaped(action, operation, answer))
     except ApiError as error:

@@ -12,7 +12,7 @@ from yarl import URL
 from smalt import __version__
 from smalt.connectors.exchange import Answer, OutgoingCall
 from smalt.connectors.forms import multipart
-from smalt.connectors.masking import masked
+from smalt.connectors.masking import without_credentials
 from smalt.connectors.refusals import Interrupted
 from smalt.connectors.retrying import Retries, is_worth_another
 from smalt.core.errors import InvalidRequest, UpstreamFailed
@@ -27,7 +27,6 @@ UNSENT: Final = (
     aiohttp.InvalidURL,
 )
 """What ends an attempt before anything of the call went out."""
-OK: Final = range(200, 300)
 BROKEN: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -136,11 +135,7 @@ class HttpCarrier:
                 middlewares=(_once,),
             ) as response:
                 answered = {name.lower(): value for name, value in response.headers.items()}
-                content = await response.read()
-                if response.status not in OK:
-                    # Errors are kept and shown. Latin-1 brings any bytes there and back.
-                    content = masked(content.decode("latin-1"), credentials).encode("latin-1")
-                return Answer(response.status, answered, content)
+                return without_credentials(Answer(response.status, answered, await response.read()), credentials)
         except (_Lost, *BROKEN) as error:
             return self._failure(call, error.__cause__ if isinstance(error, _Lost) else error)
 

@@ -12,7 +12,7 @@ class FileValue:
     """A file that a parameter is given."""
 
     name: str
-    content: bytes
+    content: bytes = field(repr=False)
     content_type: str = "application/octet-stream"
 
 

@@ -19,6 +19,11 @@ def add(body: dict[str, Any], extras: Mapping[str, str]) -> None:
     _complete(body, "dataSources", EXTENSIONS, {"endpoint": endpoint, "key": key})
 
 
+def keys_of(extras: Mapping[str, str]) -> Mapping[str, str]:
+    """What of a connection's values nobody is to read in an answer."""
+    return {KEY: extras[KEY]} if extras.get(KEY) else {}
+
+
 def _complete(body: dict[str, Any], name: str, kinds: Collection[str], access: Mapping[str, Any]) -> None:
     sources: Any = body.get(name)
     if isinstance(sources, list):

@@ -1,6 +1,7 @@
 """Hands what the content filter has blocked in jobs, whose process nobody scrapes, to a process that is scraped."""
 
 import fcntl
+import logging
 import os
 from collections import Counter
 from collections.abc import Generator
@@ -11,6 +12,8 @@ from typing import cast
 import orjson
 
 from smalt.core.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 Labels = tuple[str, str, str]
 """The deployment, the side and the category."""
@@ -23,21 +26,28 @@ class BlockedInJobs:
         self._path = settings.data_dir / "metrics" / "blocked_in_jobs.json"
 
     def filtered(self, deployment: str, side: str, category: str) -> None:
-        """Count a prompt or a choice that was blocked for a category."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(self._path) as file:
-            counts = _read(file)
-            counts[deployment, side, category] += 1
-            _write(file, orjson.dumps([[*labels, count] for labels, count in counts.items()]))
+        """Count a prompt or a choice that was blocked for a category; a job goes on where that cannot be kept."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _locked(self._path) as file:
+                counts = _read(file)
+                counts[deployment, side, category] += 1
+                _write(file, orjson.dumps([[*labels, count] for labels, count in counts.items()]))
+        except OSError as error:
+            logger.warning("what was blocked in a job cannot be counted", extra={"error": str(error)})
 
     def take(self) -> Counter[Labels]:
-        """What was counted since the last time."""
-        if not self._path.exists():
+        """What was counted since the last time; nothing where that cannot be read, since a page has more to tell."""
+        try:
+            if not self._path.exists():
+                return Counter()
+            with _locked(self._path) as file:
+                counts = _read(file)
+                if counts:
+                    _write(file, b"")
+        except OSError as error:
+            logger.warning("what was blocked in jobs cannot be read", extra={"error": str(error)})
             return Counter()
-        with _locked(self._path) as file:
-            counts = _read(file)
-            if counts:
-                _write(file, b"")
         return counts
 
 

@@ -86,6 +86,12 @@ async def test_an_operation_that_the_server_does_not_have_is_told_plainly(status
     assert (caught.value.status, caught.value.code) == (501, "operation_not_served")
 
 
+async def test_a_search_services_key_that_a_service_repeats_in_an_error_is_masked():
+    extras = {"search_endpoint": "https://search.example", "search_api_key": "found-1"}
+    with pytest.raises(InvalidRequest, match=r"https://search\.example refuses \*\*\*\.$"):
+        await act(connector_of(CHAT), CHAT, SAID, Held(refused("https://search.example refuses found-1."), 400), extras)
+
+
 async def test_an_object_that_is_not_there_stays_not_found():
     with pytest.raises(NotFound, match="No such model"):
         await act(connector_of(CHAT), CHAT, SAID, Held(refused("No such model"), 404))

@@ -90,6 +90,10 @@ def test_a_file_that_another_action_answered_can_be_given_on():
     assert (file.content, file.content_type) == (SOUND.content, "audio/mpeg")
 
 
+def test_of_files_that_are_refused_the_bytes_are_not_shown():
+    assert "content=" not in refused(TRANSCRIPTION, {"file": [SOUND, SOUND], "model": "m"}).message
+
+
 def test_empty_cells_are_not_given():
     values = read_values(CHAT, {**SAID, "max_tokens": " ", "stop": "", "temperature": None, "index_name": ""})
     assert values == SAID

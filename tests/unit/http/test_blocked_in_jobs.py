@@ -35,6 +35,17 @@ def test_none_is_lost_or_taken_twice_when_many_count_and_take(blocked: BlockedIn
     assert (taken + blocked.take()).total() == 40
 
 
+def test_a_job_goes_on_where_nothing_can_be_counted(blocked: BlockedInJobs, tmp_path: Path):
+    (tmp_path / "metrics").write_bytes(b"in the way of the folder")
+    blocked.filtered("chat", "prompt", "hate")
+    assert (tmp_path / "metrics").read_bytes() == b"in the way of the folder"
+
+
+def test_a_page_of_metrics_goes_on_where_the_counts_cannot_be_read(blocked: BlockedInJobs, tmp_path: Path):
+    (tmp_path / "metrics" / "blocked_in_jobs.json").mkdir(parents=True)
+    assert not blocked.take()
+
+
 def test_a_file_that_was_half_written_counts_from_nothing(blocked: BlockedInJobs, tmp_path: Path):
     blocked.filtered("chat", "prompt", "hate")
     (tmp_path / "metrics" / "blocked_in_jobs.json").write_bytes(b'[["chat","prompt"')

@@ -207,7 +207,8 @@ def _without_content(value: Any, keep: Callable[[bytes, str], str]) -> Any:
 def _decoded(content: Any) -> bytes | None:
     """The bytes that a text stands for; None for what is no base64, which stays as it is."""
     try:
-        return b64decode(content, validate=True) if isinstance(content, str) else None
+        # Some break it into lines.
+        return b64decode("".join(content.splitlines()), validate=True) if isinstance(content, str) else None
     except ValueError:
         return None
 

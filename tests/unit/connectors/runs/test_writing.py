@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from base64 import b64encode
+from base64 import b64encode, encodebytes
 
 import orjson
 import pytest
@@ -90,6 +90,13 @@ def test_files_in_results_become_files_of_the_folder(tmp_path):
     assert names == [str(tmp_path / "files" / name) for name in ("row-00002.png", "row-00002-2.png")]
     assert (tmp_path / "files" / "row-00002-2.png").read_bytes() == PNG + b"2"
     assert third["text"] == "no file"
+
+
+def test_base64_that_is_broken_into_lines_is_a_file_too(tmp_path):
+    path = written(tmp_path / "out.jsonl", [row(0, {"b64_json": encodebytes(PNG * 20).decode()})], tmp_path)
+    name = json.loads(path.read_text())["b64_json"]
+    assert (tmp_path / "row-00001.png").read_bytes() == PNG * 20
+    assert name == str(tmp_path / "row-00001.png")
 
 
 def test_objects_in_objects_become_paths():
