@@ -17,7 +17,9 @@ import psutil
 
 from ports import free_port
 
-SMALT = (sys.executable, "-c", "from smalt.cli import main; main()")
+# As in a terminal: who runs the tests in the background of a shell has Ctrl-C ignored, and what they start inherits it.
+CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+SMALT = (sys.executable, "-c", f"{CTRL_C}; from smalt.cli import main; main()")
 TERMINAL = """
 starter = false
 [connectors]

@@ -25,6 +25,8 @@ VERSION = "1"
 
 QUEUE_POLL_SECONDS = 0.25
 CONNECTIONS = 5
+FROZEN_SECONDS = 15.0
+"""What a runner that froze amid a transaction has locked in PostgreSQL is free again after this time."""
 
 State = Literal["missing", "waiting", "running", "stopped", "ended"]
 STATES: Mapping[str, State] = {
@@ -151,6 +153,7 @@ def _config(database: Path | URL, runner: str) -> DBOSConfig:
         "application_version": VERSION,
         "serializer": DBOSPortableJSONSerializer(),
         "sys_db_pool_size": CONNECTIONS,
+        "sys_db_idle_transaction_timeout_sec": FROZEN_SECONDS,
         "use_listen_notify": False,
         "log_level": "WARNING",
         "scheduler_polling_interval_sec": 3600.0,
