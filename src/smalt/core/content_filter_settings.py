@@ -13,28 +13,28 @@ Detection = Literal["off", "annotate", "block"]
 """What is done about something that is there or not."""
 
 
-class PromptPolicySettings(Section):
-    """What prompts are looked at for."""
+class SideSettings(Section):
+    """What prompts and answers are both looked at for."""
 
     hate: Severity = Field(default="medium", description="Hate and harassment.")
     sexual: Severity = Field(default="medium", description="Sexual content.")
     violence: Severity = Field(default="medium", description="Violence.")
     self_harm: Severity = Field(default="medium", description="Self-harm.")
     profanity: Detection = Field(default="off", description="Swear words.")
+
+
+class PromptPolicySettings(SideSettings):
+    """What prompts are looked at for."""
+
     jailbreak: Detection = Field(default="block", description="Attempts of users to undo the model's instructions.")
     indirect_attack: Detection = Field(
         default="off", description="Instructions hidden in documents and in results of tools."
     )
 
 
-class AnswerPolicySettings(Section):
+class AnswerPolicySettings(SideSettings):
     """What answers are looked at for."""
 
-    hate: Severity = Field(default="medium", description="Hate and harassment.")
-    sexual: Severity = Field(default="medium", description="Sexual content.")
-    violence: Severity = Field(default="medium", description="Violence.")
-    self_harm: Severity = Field(default="medium", description="Self-harm.")
-    profanity: Detection = Field(default="off", description="Swear words.")
     protected_material_text: Detection = Field(
         default="block", description="Texts of the operator's index; absent while it holds none."
     )

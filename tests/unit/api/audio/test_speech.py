@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from purse import Purse
 from serving import Served, serving
 from smalt.api.audio.speech import spoken, utterance_of
 from smalt.core.content_filter_settings import ContentFilterSettings
@@ -18,7 +19,6 @@ from smalt.engines.audio import SpeechAudio, SpeechEnd, SpeechEvent, Utterance
 from smalt.engines.protocols import Deployment, Serving
 from smalt.http.call import Call
 from smalt.schemas.speech import AzureCreateSpeechRequestMultiPart
-from smalt.store.usage import Tokens
 
 BODY = {"model": "m", "input": "Hello", "voice": "alloy"}
 
@@ -56,17 +56,6 @@ class OneModel:
 
     async def close(self) -> None:
         return
-
-
-class Purse:
-    """Hears what was spent."""
-
-    def __init__(self) -> None:
-        self.spent_tokens: list[tuple[str, int, int]] = []
-
-    def spent(self, call: Call, model: str, tokens: Tokens, end_user: Any) -> None:
-        del call, end_user
-        self.spent_tokens.append((model, tokens.prompt_tokens, tokens.completion_tokens))
 
 
 @pytest.fixture

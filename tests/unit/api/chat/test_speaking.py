@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from purse import Purse
 from smalt.api.accounting import Tally
 from smalt.api.chat.speaking import Speaker, Speakers
 from smalt.core.errors import EngineFailed, Unavailable
@@ -21,7 +22,6 @@ from smalt.schemas.chat import AzureCreateChatCompletionRequest
 from smalt.store.database import Database
 from smalt.store.migrating import migrate
 from smalt.store.spoken_answers import SpokenAnswers
-from smalt.store.usage import Tokens
 
 
 class Mouth:
@@ -67,17 +67,6 @@ async def spoken(tmp_path: Path) -> AsyncIterator[SpokenAnswers]:
 def chunk(delta: dict[str, Any], finish_reason: str | None = None, choice: int = 0) -> dict[str, Any]:
     piece = {"index": choice, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
     return {"id": "c", "choices": [piece]}
-
-
-class Purse:
-    """Hears what was spent."""
-
-    def __init__(self) -> None:
-        self.spent_tokens: list[tuple[str, int, int]] = []
-
-    def spent(self, call: Call, model: str, tokens: Tokens, end_user: Any) -> None:
-        del call, end_user
-        self.spent_tokens.append((model, tokens.prompt_tokens, tokens.completion_tokens))
 
 
 def speaker(mouth: Mouth, spoken: SpokenAnswers, tally: Tally, *meters: Purse) -> Speaker:
